@@ -72,7 +72,9 @@ impl Request {
 /// What a verified answer says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
-    OrderAccepted { accept_time: Option<Time> },
+    OrderAccepted {
+        accept_time: Option<Time>,
+    },
     OrderSeen(OrderSeen),
     /// The code the account's settings name as "no such order". Not proof by itself (P02).
     OrderAbsent,

@@ -42,7 +42,8 @@ enum Source {
 
 impl Pace {
     /// Business time is real time.
-    pub const REAL: Pace = Pace { epoch: Time::from_millis(0), origin: Time::from_millis(0), speed_milli: 1000, advanced: Duration::ZERO };
+    pub const REAL: Pace =
+        Pace { epoch: Time::from_millis(0), origin: Time::from_millis(0), speed_milli: 1000, advanced: Duration::ZERO };
 
     fn business(&self, real: Time) -> Time {
         let passed = i128::from(real.millis() - self.origin.millis()) * i128::from(self.speed_milli) / 1000;
@@ -139,7 +140,10 @@ mod tests {
     fn business_time_runs_at_its_speed_and_adds_advances() {
         let epoch = Time::parse("2026-01-05T09:00:00+08:00").unwrap();
         let clock = Clock::manual(Time::from_millis(1_000_000));
-        clock.sync(Time::from_millis(0), Pace { epoch, origin: Time::from_millis(1_000_000), speed_milli: 10_000_000, advanced: Duration::ZERO });
+        clock.sync(
+            Time::from_millis(0),
+            Pace { epoch, origin: Time::from_millis(1_000_000), speed_milli: 10_000_000, advanced: Duration::ZERO },
+        );
         assert_eq!(clock.now(), epoch);
         clock.advance_real(Duration::from_secs(26));
         assert_eq!(clock.now().since(epoch), Duration::from_secs(260_000), "72 hours pass in 26 seconds");

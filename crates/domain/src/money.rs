@@ -28,7 +28,13 @@ impl Money {
 
     /// Strictly `digits.dd`: no sign, no separator, no missing decimal, no leading zero before another digit.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let bad = || Invalid::new("amount_format", "write the amount as yuan with two decimals, for example 12.34", "金额应为元，保留两位小数，例如 12.34");
+        let bad = || {
+            Invalid::new(
+                "amount_format",
+                "write the amount as yuan with two decimals, for example 12.34",
+                "金额应为元，保留两位小数，例如 12.34",
+            )
+        };
         let (yuan, cents) = text.split_once('.').ok_or_else(bad)?;
         let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
         let padded = yuan.len() > 1 && yuan.starts_with('0');
@@ -82,7 +88,22 @@ mod tests {
     fn only_the_strict_form_is_money() {
         assert_eq!(Money::parse("12.34").unwrap().fen(), 1234);
         assert_eq!(Money::parse("0.01").unwrap().fen(), 1);
-        for bad in ["", "12", "12.3", "12.345", "-1.00", "+1.00", "1,000.00", " 1.00", "1.00 ", "01.00", ".50", "1e3", "１２.34", "99999999999999.00"] {
+        for bad in [
+            "",
+            "12",
+            "12.3",
+            "12.345",
+            "-1.00",
+            "+1.00",
+            "1,000.00",
+            " 1.00",
+            "1.00 ",
+            "01.00",
+            ".50",
+            "1e3",
+            "１２.34",
+            "99999999999999.00",
+        ] {
             assert!(Money::parse(bad).is_err(), "{bad:?} was taken for money");
         }
     }

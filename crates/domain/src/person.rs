@@ -35,16 +35,32 @@ impl IdCard {
         let bytes = text.as_bytes();
         let shape = bytes.len() == 18 && bytes[..17].iter().all(u8::is_ascii_digit);
         if shape && bytes[17] == b'x' {
-            return Err(Invalid::new("id_card_lower_x", "write the last character of the ID number as a capital X", "身份证号末位请使用大写 X"));
+            return Err(Invalid::new(
+                "id_card_lower_x",
+                "write the last character of the ID number as a capital X",
+                "身份证号末位请使用大写 X",
+            ));
         }
         if !shape || !(bytes[17].is_ascii_digit() || bytes[17] == b'X') {
-            return Err(Invalid::new("id_card_format", "the ID number has 17 digits and a digit or X", "身份证号应为 17 位数字加 1 位数字或 X"));
+            return Err(Invalid::new(
+                "id_card_format",
+                "the ID number has 17 digits and a digit or X",
+                "身份证号应为 17 位数字加 1 位数字或 X",
+            ));
         }
         if birth(&text[6..14]).is_none() {
-            return Err(Invalid::new("id_card_birth_date", "the ID number contains no valid date of birth", "身份证号中的出生日期无效"));
+            return Err(Invalid::new(
+                "id_card_birth_date",
+                "the ID number contains no valid date of birth",
+                "身份证号中的出生日期无效",
+            ));
         }
         if check_character(&bytes[..17]) != bytes[17] {
-            return Err(Invalid::new("id_card_checksum", "the checksum of the ID number is wrong: compare it with the card", "身份证号校验位错误，请核对证件"));
+            return Err(Invalid::new(
+                "id_card_checksum",
+                "the checksum of the ID number is wrong: compare it with the card",
+                "身份证号校验位错误，请核对证件",
+            ));
         }
         Ok(Self(Zeroizing::new(text.to_owned())))
     }
@@ -69,10 +85,18 @@ fn birth(text: &str) -> Option<NaiveDate> {
 impl BankCard {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         if !(12..=19).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(Invalid::new("bankcard_format", "the bank card number has 12 to 19 digits and nothing else", "银行卡号应为 12 至 19 位数字"));
+            return Err(Invalid::new(
+                "bankcard_format",
+                "the bank card number has 12 to 19 digits and nothing else",
+                "银行卡号应为 12 至 19 位数字",
+            ));
         }
-        if luhn_sum(text.as_bytes()) % 10 != 0 {
-            return Err(Invalid::new("bankcard_checksum", "the checksum of the bank card number is wrong: compare it with the card", "银行卡号校验错误，请核对卡号"));
+        if !luhn_sum(text.as_bytes()).is_multiple_of(10) {
+            return Err(Invalid::new(
+                "bankcard_checksum",
+                "the checksum of the bank card number is wrong: compare it with the card",
+                "银行卡号校验错误，请核对卡号",
+            ));
         }
         Ok(Self(Zeroizing::new(text.to_owned())))
     }
@@ -97,7 +121,11 @@ impl Cellphone {
         let bytes = text.as_bytes();
         let digits = bytes.len() == 11 && bytes.iter().all(u8::is_ascii_digit);
         if !digits || bytes[0] != b'1' || bytes[1] < b'3' {
-            return Err(Invalid::new("cellphone_format", "the mobile number has 11 digits and begins with 13 to 19", "手机号应为 11 位数字，以 13 至 19 开头"));
+            return Err(Invalid::new(
+                "cellphone_format",
+                "the mobile number has 11 digits and begins with 13 to 19",
+                "手机号应为 11 位数字，以 13 至 19 开头",
+            ));
         }
         Ok(Self(Zeroizing::new(text.to_owned())))
     }
@@ -117,10 +145,18 @@ impl PersonName {
             return Err(Invalid::new("name_empty", "the name is missing", "姓名不能为空"));
         }
         if name.chars().count() > Self::MAX_CHARS {
-            return Err(Invalid::new("name_too_long", "the name has more than 50 characters", "姓名超长（超过 50 个字符）"));
+            return Err(Invalid::new(
+                "name_too_long",
+                "the name has more than 50 characters",
+                "姓名超长（超过 50 个字符）",
+            ));
         }
         if !name.chars().all(|c| c == '·' || c == ' ' || is_han(c) || (c.is_alphabetic() && c < '\u{0250}')) {
-            return Err(Invalid::new("name_characters", "the name may contain Chinese characters, Latin letters, spaces and ·", "姓名只能包含汉字、拉丁字母、空格和 ·"));
+            return Err(Invalid::new(
+                "name_characters",
+                "the name may contain Chinese characters, Latin letters, spaces and ·",
+                "姓名只能包含汉字、拉丁字母、空格和 ·",
+            ));
         }
         Ok(Self(Zeroizing::new(name)))
     }
@@ -208,7 +244,13 @@ mod tests {
         assert_eq!(IdCard::parse(&format!("{}{wrong}", &good[..17])).unwrap_err().code, "id_card_checksum");
         assert_eq!(IdCard::parse("110101199013070011").unwrap_err().code, "id_card_birth_date");
         assert_eq!(IdCard::parse("11010119900307001x").unwrap_err().code, "id_card_lower_x");
-        for bad in ["", "1101011990030700", "１１０１０１１９９００３０７００１１", "11010119900307001\0", "a10101199003070011"] {
+        for bad in [
+            "",
+            "1101011990030700",
+            "１１０１０１１９９００３０７００１１",
+            "11010119900307001\0",
+            "a10101199003070011",
+        ] {
             assert_eq!(IdCard::parse(bad).unwrap_err().code, "id_card_format");
         }
     }
@@ -234,15 +276,19 @@ mod tests {
     fn nothing_prints_a_person() {
         let person = Person {
             name: PersonName::parse("欧阳修").unwrap(),
-            id_card: IdCard::parse("110101199003070011").or_else(|_| IdCard::parse("110101199003070030")).unwrap_or_else(|_| {
-                let body = "11010119900307001";
-                IdCard::parse(&format!("{body}{}", check_character(body.as_bytes()) as char)).unwrap()
-            }),
+            id_card: IdCard::parse("110101199003070011")
+                .or_else(|_| IdCard::parse("110101199003070030"))
+                .unwrap_or_else(|_| {
+                    let body = "11010119900307001";
+                    IdCard::parse(&format!("{body}{}", check_character(body.as_bytes()) as char)).unwrap()
+                }),
             cellphone: Cellphone::parse("13800001234").unwrap(),
             bankcard: BankCard::parse("4111111111111111").unwrap(),
         };
         let printed = format!("{person:?}");
-        for secret in [person.name.expose(), person.id_card.expose(), person.cellphone.expose(), person.bankcard.expose()] {
+        for secret in
+            [person.name.expose(), person.id_card.expose(), person.cellphone.expose(), person.bankcard.expose()]
+        {
             assert!(!printed.contains(secret), "{printed}");
         }
         assert!(printed.contains("138****1234") && printed.contains("4111********1111") && printed.contains("欧**"));

@@ -13,31 +13,62 @@ pub enum Write {
     /// A child machine. Its business key is unique: doing it twice finds the first.
     Spawn(Spawn),
     /// An event for another machine, through its inbox.
-    Tell { to: InstanceId, event: Value },
+    Tell {
+        to: InstanceId,
+        event: Value,
+    },
     /// The answer to a post that somebody waits for.
-    Answer { ask: Uuid, body: Value },
+    Answer {
+        ask: Uuid,
+        body: Value,
+    },
     IssuePermit(Permit),
-    MovePermit { permit: Uuid, state: String },
+    MovePermit {
+        permit: Uuid,
+        state: String,
+    },
     KeepEvidence(Evidence),
     /// 退票 before a decision.
-    RevokeEvidence { evidence: Uuid, at: Time },
+    RevokeEvidence {
+        evidence: Uuid,
+        at: Time,
+    },
     /// The pay gate of this remit is closed, for ever (S-B).
-    CloseGate { remit: InstanceId, at: Time },
+    CloseGate {
+        remit: InstanceId,
+        at: Time,
+    },
     Decide(Decision),
     /// The one revision allowed: a definitely refused CONTINUE, same direction, corrected time, two persons.
-    ReviseDecision { remit: InstanceId, arising_time: Time, evidence: Uuid, at: Time },
+    ReviseDecision {
+        remit: InstanceId,
+        arising_time: Time,
+        evidence: Uuid,
+        at: Time,
+    },
     OpenCase(OpenCase),
-    /// Every open case of the instance is closed, with how.
-    CloseCases { how: String, at: Time },
+    /// The instance's open cases of these kinds (all, when empty) are closed, with how.
+    CloseCases {
+        kinds: Vec<String>,
+        how: String,
+        at: Time,
+    },
     OpenTask(OpenTask),
-    CloseTasks { at: Time },
+    CloseTasks {
+        at: Time,
+    },
     /// An event for the platform's own systems, in order per instance.
-    Emit { topic: String, body: Value },
+    Emit {
+        topic: String,
+        body: Value,
+    },
 }
 
 /// A machine to be started with its first state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spawn {
+    /// Follows from its parent, so that the parent knows it.
+    pub id: InstanceId,
     pub workflow: String,
     pub business_key: String,
     /// Where signals find it before anybody knows its id.

@@ -71,7 +71,9 @@ impl Serialize for Time {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
-        Time::parse(&text).ok_or_else(|| de::Error::custom("write the time as RFC 3339 with an offset, for example 2026-01-05T09:00:00.000+08:00"))
+        Time::parse(&text).ok_or_else(|| {
+            de::Error::custom("write the time as RFC 3339 with an offset, for example 2026-01-05T09:00:00.000+08:00")
+        })
     }
 }
 
@@ -153,7 +155,10 @@ mod tests {
         let edge = Time::parse("2026-06-30T18:00:00Z").unwrap();
         assert_eq!(edge.beijing().month(), (2026, 7));
         assert_eq!(edge.beijing().to_string(), "2026-07-01T02:00:00.000");
-        assert_eq!(Time::parse("2026-12-31T12:00:00+08:00").unwrap().beijing().month_end(), Time::parse("2027-01-01T00:00:00+08:00").unwrap());
+        assert_eq!(
+            Time::parse("2026-12-31T12:00:00+08:00").unwrap().beijing().month_end(),
+            Time::parse("2027-01-01T00:00:00+08:00").unwrap()
+        );
     }
 
     #[test]

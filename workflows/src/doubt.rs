@@ -1,0 +1,124 @@
+//! A call in doubt, and how it is settled (safety.md §10).
+//!
+//! Probes start at once and a positive answer counts at once. Only *negative* probes must start after the quarantine, and the
+//! required two must lie apart; then, and only then, the identical call may go again (S-G). Looking is never capped: its pace
+//! decays, and after a while a person is told.
+
+use crate::Params;
+use domain::Time;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Negative probes needed before a re-send.
+pub const NEGATIVES: u32 = 2;
+/// Unsettled looks after which a person is told.
+pub const TELL_AFTER: u32 = 12;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What is known about one call that may have been applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubt {
+    /// The latest time at which the call may have left.
+    pub last_sent: Time,
+    /// Looks so far.
+    pub asked: u32,
+    /// Negative probes that count, and the last of them.
+    pub negatives: u32,
+    pub last_negative: Option<Time>,
+    /// When to look next.
+    pub look_at: Time,
+}
+
+impl Doubt {
+    /// In doubt since `last_sent`: look at once.
+    pub fn new(last_sent: Time, now: Time) -> Self {
+        Self { last_sent, asked: 0, negatives: 0, last_negative: None, look_at: now }
+    }
+
+    /// A look that settled nothing.
+    pub fn unclear(mut self, now: Time, params: &Params) -> Self {
+        self.asked += 1;
+        self.look_at = self.next_look(now, params);
+        self
+    }
+
+    /// A successful probe said "not applied". It counts only after the quarantine, and apart from the one before.
+    pub fn negative(mut self, now: Time, params: &Params) -> Self {
+        let apart = self.last_negative.is_none_or(|last| now.since(last) >= params.probe_spacing);
+        if now >= self.last_sent + params.quarantine && apart {
+            self.negatives += 1;
+            self.last_negative = Some(now);
+        }
+        self.unclear(now, params)
+    }
+
+    /// Whether the call is proved not applied, so that it may go again.
+    pub fn disproved(&self) -> bool {
+        self.negatives >= NEGATIVES
+    }
+
+    /// Whether this look is the one after which a person is told.
+    pub fn tell_now(&self) -> bool {
+        self.asked == TELL_AFTER
+    }
+
+    fn next_look(&self, now: Time, params: &Params) -> Time {
+        let open = self.last_sent + params.quarantine;
+        if now < open {
+            let pace = [5 * SECOND, 15 * SECOND, MINUTE];
+            let step = pace.get(self.asked as usize).copied().unwrap_or(5 * MINUTE);
+            return (now + step).min(open);
+        }
+        if self.negatives > 0 {
+            return now + params.probe_spacing;
+        }
+        now + decaying(self.asked)
+    }
+}
+
+/// The pace of looks that nobody hurries: 5 s, 15 s, 60 s, 5 min, 15 min, 1 h, then every 4 h.
+pub fn decaying(asked: u32) -> Duration {
+    const PACE: [u64; 7] = [5, 15, 60, 300, 900, 3600, 14_400];
+    let place = (asked as usize).min(PACE.len() - 1);
+    Duration::from_secs(PACE[place])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Time {
+        Time::from_millis(1_767_575_000_000) + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn s_g_only_negatives_after_the_quarantine_and_apart_allow_a_resend() {
+        let params = Params::default();
+        let mut doubt = Doubt::new(at(0), at(0));
+        for seconds in [0, 5, 20, 80, 299] {
+            doubt = doubt.negative(at(seconds), &params);
+            assert_eq!(doubt.negatives, 0, "before the quarantine");
+        }
+        assert_eq!(doubt.look_at, at(300), "the next look waits for the quarantine");
+        doubt = doubt.negative(at(300), &params);
+        doubt = doubt.negative(at(330), &params);
+        assert!(!doubt.disproved(), "30 seconds apart is not apart");
+        doubt = doubt.negative(at(360), &params);
+        assert!(doubt.disproved());
+    }
+
+    #[test]
+    fn looks_decay_and_never_stop() {
+        let params = Params::default();
+        let mut doubt = Doubt::new(at(0), at(0));
+        let mut now = at(0);
+        for _ in 0..100 {
+            doubt = doubt.unclear(now, &params);
+            assert!(doubt.look_at > now);
+            now = doubt.look_at;
+        }
+        assert!(!doubt.disproved());
+    }
+}

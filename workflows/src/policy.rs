@@ -1,0 +1,149 @@
+//! What an account's settings and the freeze switches allow.
+
+use serde::{Deserialize, Serialize};
+
+/// An account's answers to the provider's open questions, as far as they decide about money (protocols.md §5, safety.md §11).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// 由谁付款: must be said explicitly before a production host's permits are issued (§15.0).
+    pub payer: Option<String>,
+    pub levied_proof: LeviedProof,
+    pub levied_terminal_status: LeviedTerminal,
+    pub cancel_never_permitted: CancelNeverPermitted,
+    pub gross_sum_check: SumCheck,
+    /// Per split, in fen.
+    pub gross_sum_tolerance_fen: i64,
+    /// 总服务费 may not exceed this share of the amount, in basis points.
+    pub fee_cap_basis_points: Option<i64>,
+    /// Longest name the provider takes, in characters (P11, TR16).
+    pub name_max_chars: usize,
+    pub month_edge: Guard,
+    /// Which calendar of `params/banks.toml` the payer's bank keeps.
+    pub bank_channel: String,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            payer: None,
+            levied_proof: LeviedProof::BeforeDeadline,
+            levied_terminal_status: LeviedTerminal::Either,
+            cancel_never_permitted: CancelNeverPermitted::PayCutoff,
+            gross_sum_check: SumCheck::Hold,
+            gross_sum_tolerance_fen: 0,
+            fee_cap_basis_points: None,
+            name_max_chars: 10,
+            month_edge: Guard::Warn,
+            bank_channel: "always".into(),
+        }
+    }
+}
+
+/// What proves that a `CLOSE` after an acknowledged CONTINUE is a levy (safety.md §7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeviedProof {
+    BeforeDeadline,
+    SeenRunning,
+    Acknowledged,
+}
+
+/// Which status ends a levy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeviedTerminal {
+    Close,
+    Remit,
+    Either,
+}
+
+/// When a remit that never had a permit is cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelNeverPermitted {
+    PayCutoff,
+    AfterStatement,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SumCheck {
+    Hold,
+    Warn,
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guard {
+    Warn,
+    Hold,
+}
+
+/// One direction of movement; each freezes alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Create,
+    Pay,
+    Confirm,
+    Cancel,
+}
+
+/// The freeze switches in force, as `(scope, create, pay, confirm, cancel)`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Freezes(pub Vec<Switch>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Switch {
+    /// `all`, `account:NAME`, `tenant:NAME`, `location:ID`.
+    pub scope: String,
+    pub create: bool,
+    pub pay: bool,
+    pub confirm: bool,
+    pub cancel: bool,
+}
+
+impl Freezes {
+    /// Whether a movement is frozen for an instance. Freezing confirm freezes pay too: what cannot be confirmed must not be paid.
+    pub fn frozen(&self, direction: Direction, account: &str, tenant: &str, location: Option<&str>) -> bool {
+        let covers = |scope: &str| match scope.split_once(':') {
+            None => scope == "all",
+            Some(("account", name)) => name == account,
+            Some(("tenant", name)) => name == tenant,
+            Some(("location", id)) => Some(id) == location,
+            Some(_) => false,
+        };
+        let stops = |switch: &Switch| match direction {
+            Direction::Create => switch.create,
+            Direction::Pay => switch.pay || switch.confirm,
+            Direction::Confirm => switch.confirm,
+            Direction::Cancel => switch.cancel,
+        };
+        self.0.iter().any(|switch| covers(&switch.scope) && stops(switch))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_freeze_acts_in_its_direction_and_scope_only() {
+        let pay = Switch { scope: "account:main".into(), create: false, pay: true, confirm: false, cancel: false };
+        let freezes = Freezes(vec![pay]);
+        assert!(freezes.frozen(Direction::Pay, "main", "t", None));
+        assert!(!freezes.frozen(Direction::Confirm, "main", "t", None), "confirms continue");
+        assert!(!freezes.frozen(Direction::Pay, "other", "t", None));
+        let confirm = Freezes(vec![Switch {
+            scope: "location:2001".into(),
+            create: false,
+            pay: false,
+            confirm: true,
+            cancel: false,
+        }]);
+        assert!(confirm.frozen(Direction::Pay, "main", "t", Some("2001")), "freezing confirm freezes pay");
+        assert!(!confirm.frozen(Direction::Pay, "main", "t", Some("2002")));
+    }
+}

@@ -1,0 +1,528 @@
+//! The remit's promises, over every specimen state and event, and the race table of safety.md §8 line by line.
+
+use super::specimens::{PERMIT, input, sight};
+use super::*;
+use crate::draw::{specimen_time, with_cx};
+use crate::policy::{LeviedProof, LeviedTerminal};
+use domain::levy::RemitStatus;
+
+/// One event to one specimen, at a time and under a policy of its own.
+fn at<T>(hours: u64, f: impl FnOnce(&Cx<'_>) -> T) -> T {
+    with_cx(|cx| f(&Cx { now: specimen_time(hours), real: specimen_time(hours), ..*cx }))
+}
+
+fn specimen(name: &str) -> Remit {
+    Remit::specimens().states.into_iter().find(|remit| remit.at.name() == name).unwrap()
+}
+
+fn go(remit: Remit, event: Event, cx: &Cx<'_>) -> Next<Remit> {
+    remit.apply(&input(), event, cx).unwrap()
+}
+
+fn seen(status: RemitStatus) -> Event {
+    Event::Seen(sight(status, None))
+}
+
+fn decided(next: &Next<Remit>) -> Option<NextStep> {
+    next.writes
+        .iter()
+        .find_map(|write| if let Write::Decide(decision) = write { Some(decision.next_step) } else { None })
+}
+
+fn opens(next: &Next<Remit>, kind: &str) -> bool {
+    next.writes.iter().any(|write| matches!(write, Write::OpenCase(case) if case.kind == kind))
+}
+
+fn notice() -> Event {
+    Event::NoticeSeen { close_time: Some(specimen_time(72)) }
+}
+
+#[test]
+fn every_pair_of_state_and_event_is_total_for_what_comes_from_outside() {
+    let specimens = Remit::specimens();
+    with_cx(|cx| {
+        for state in &specimens.states {
+            for event in &specimens.events {
+                let outside = matches!(
+                    event,
+                    Event::PermitAsked { .. }
+                        | Event::PaidReported(_)
+                        | Event::FailedReported { .. }
+                        | Event::UnknownReported { .. }
+                        | Event::ReturnedReported { .. }
+                        | Event::Attested { .. }
+                        | Event::CancelAsked { .. }
+                        | Event::QuoteAccepted { .. }
+                        | Event::NoticeSeen { .. }
+                        | Event::HintSeen
+                        | Event::CaseResolved { .. }
+                );
+                let next = state.clone().apply(&specimens.input, event.clone(), cx);
+                assert!(next.is_ok() || !outside, "{} must take {}", state.at.name(), event.name());
+            }
+        }
+    });
+}
+
+#[test]
+fn s_a_continue_is_decided_only_with_evidence_and_a_live_accept() {
+    let specimens = Remit::specimens();
+    with_cx(|cx| {
+        for state in &specimens.states {
+            for event in &specimens.events {
+                let Ok(next) = state.clone().apply(&specimens.input, event.clone(), cx) else { continue };
+                if decided(&next) == Some(NextStep::Continue) {
+                    assert!(
+                        matches!(event, Event::Seen(_)) && state.at == At::Paid && next.state.facts.proof.is_some()
+                    );
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn s_a_continue_bytes_leave_only_from_confirming_with_unrevoked_evidence() {
+    let specimens = Remit::specimens();
+    with_cx(|cx| {
+        for state in &specimens.states {
+            let call = state.decision_call(&specimens.input, NextStep::Continue, cx);
+            let may = state.may_send(&specimens.input, &call, cx);
+            let proven = state.facts.proof.is_some() && !state.facts.returned;
+            assert_eq!(may, matches!(state.at, At::Confirming { .. }) && proven, "{}", state.at.name());
+        }
+    });
+}
+
+#[test]
+fn s_b_cancel_needs_a_closed_gate_and_no_live_attempt() {
+    let specimens = Remit::specimens();
+    with_cx(|cx| {
+        for state in &specimens.states {
+            for event in &specimens.events {
+                let Ok(next) = state.clone().apply(&specimens.input, event.clone(), cx) else { continue };
+                if decided(&next) == Some(NextStep::Cancel) {
+                    assert!(matches!(state.at, At::GateClosed { .. }));
+                    assert!(next.state.facts.proof.is_none());
+                }
+            }
+            let call = state.decision_call(&specimens.input, NextStep::Cancel, cx);
+            assert_eq!(
+                state.may_send(&specimens.input, &call, cx),
+                matches!(state.at, At::Cancelling { .. }),
+                "{}",
+                state.at.name()
+            );
+        }
+    });
+}
+
+#[test]
+fn s_c_a_permit_is_issued_only_to_a_live_accept_in_open() {
+    let specimens = Remit::specimens();
+    with_cx(|cx| {
+        for state in &specimens.states {
+            for event in &specimens.events {
+                let Ok(next) = state.clone().apply(&specimens.input, event.clone(), cx) else { continue };
+                let issued = next.writes.iter().any(|write| matches!(write, Write::IssuePermit(_)));
+                let asked = matches!(state.at, At::Open { ask: Some(_) }) && *event == seen(RemitStatus::Accepted);
+                assert_eq!(issued, asked, "{} + {}", state.at.name(), event.name());
+                if issued {
+                    assert_eq!(Remit::not_after(event, cx), Some(cx.real + cx.params.observation_age));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn i15_a_callback_alone_moves_nothing() {
+    with_cx(|cx| {
+        for state in Remit::specimens().states {
+            for event in [notice(), Event::HintSeen] {
+                let next = go(state.clone(), event, cx);
+                assert_eq!(next.state.name(), state.name());
+                assert!(next.writes.is_empty());
+            }
+        }
+    });
+}
+
+#[test]
+fn p19_no_clock_confirms() {
+    for hours in [44, 70, 72, 100] {
+        at(hours, |cx| {
+            for state in Remit::specimens().states {
+                if let Step::Record(event) = state.step(&input(), cx) {
+                    let next = go(state.clone(), event, cx);
+                    assert_ne!(decided(&next), Some(NextStep::Continue), "{} at {hours} h", state.name());
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn a_payday_from_permit_to_levied() {
+    at(10, |cx| {
+        let asked = go(specimen("open"), Event::PermitAsked { ask: Uuid::from_u128(1) }, cx);
+        assert!(asked.writes.is_empty(), "the answer waits for the live query");
+        let mut fresh = asked.state;
+        fresh.facts.attempts = 0;
+        let permitted = go(fresh, seen(RemitStatus::Accepted), cx);
+        let At::Permitted(payout) = &permitted.state.at else { panic!("{:?}", permitted.state.at) };
+        let paid = Paid {
+            permit: payout.permit,
+            amount: input().amount,
+            paid_at: specimen_time(9),
+            bank_serial: "BK".into(),
+            payee_ok: true,
+            source: "api".into(),
+        };
+        let paid = go(permitted.state, Event::PaidReported(paid), cx);
+        assert_eq!(paid.state.name(), "paid");
+        assert!(
+            matches!(paid.state.step(&input(), cx), Step::Call(Request::FindOrder { .. })),
+            "a live query comes before CONTINUE"
+        );
+        let confirming = go(paid.state, seen(RemitStatus::Accepted), cx);
+        assert_eq!(decided(&confirming), Some(NextStep::Continue));
+        let Step::Call(Request::DecideRemit { arising_time, next_step: NextStep::Continue, .. }) =
+            confirming.state.step(&input(), cx)
+        else {
+            panic!()
+        };
+        assert_eq!(arising_time, specimen_time(9), "P30: the bank's success time");
+        let levying = go(confirming.state, Event::Acknowledged { sent_at: cx.now }, cx);
+        let levied = go(levying.state, seen(RemitStatus::Closed), cx);
+        assert_eq!(levied.state.name(), "levied");
+    });
+}
+
+// The race table of safety.md §8, in its order.
+
+#[test]
+fn race_no_permit_and_closed_is_auto_closed_unpaid() {
+    at(73, |cx| {
+        assert_eq!(go(specimen("gate_closed"), seen(RemitStatus::Closed), cx).state.name(), "auto_closed_unpaid")
+    });
+    at(20, |cx| {
+        let next = go(specimen("open"), seen(RemitStatus::Closed), cx);
+        assert_eq!(next.state.name(), "closed_externally");
+        assert!(opens(&next, "closed_externally"));
+    });
+}
+
+#[test]
+fn race_permit_out_and_closed_waits_for_the_bank() {
+    at(73, |cx| {
+        let next = go(specimen("permitted"), seen(RemitStatus::Closed), cx);
+        assert_eq!(next.state.name(), "payout_in_doubt");
+        assert!(opens(&next, "may_be_paid_without_levy"));
+        assert!(next.writes.iter().any(|write| matches!(write, Write::CloseGate { .. })));
+        let paid = Paid {
+            permit: PERMIT,
+            amount: input().amount,
+            paid_at: specimen_time(60),
+            bank_serial: "BK".into(),
+            payee_ok: true,
+            source: "api".into(),
+        };
+        let late = go(next.state.clone(), Event::PaidReported(paid), cx);
+        assert_eq!(late.state.name(), "auto_closed_paid");
+        assert!(opens(&late, "auto_closed_paid"));
+        assert_eq!(go(next.state, Event::FailedReported { permit: PERMIT }, cx).state.name(), "auto_closed_unpaid");
+    });
+}
+
+#[test]
+fn race_evidence_present_and_a_stale_notice_still_sends() {
+    at(71, |cx| {
+        let noticed = go(specimen("paid"), notice(), cx).state;
+        let next = go(noticed, seen(RemitStatus::Accepted), cx);
+        assert_eq!(decided(&next), Some(NextStep::Continue));
+        assert!(opens(&next, "confirmed_past_deadline") && opens(&next, "stale_notice"));
+    });
+}
+
+#[test]
+fn race_continue_in_doubt_and_a_notice() {
+    at(72, |cx| {
+        let noticed = |close: u64| {
+            go(specimen("confirm_in_doubt"), Event::NoticeSeen { close_time: Some(specimen_time(close)) }, cx).state
+        };
+        assert_eq!(go(noticed(72), seen(RemitStatus::Processing), cx).state.name(), "levying", "applied");
+        assert_eq!(go(noticed(72), seen(RemitStatus::Closed), cx).state.name(), "contradicted", "undecidable");
+        assert_eq!(
+            go(noticed(9), seen(RemitStatus::Closed), cx).state.name(),
+            "auto_closed_paid",
+            "closed before our first send"
+        );
+    });
+}
+
+#[test]
+fn race_continue_acknowledged_and_a_notice_is_a_contradiction() {
+    at(60, |cx| {
+        let noticed = go(specimen("levying"), notice(), cx).state;
+        let next = go(noticed.clone(), seen(RemitStatus::Closed), cx);
+        assert_eq!(next.state.name(), "contradicted");
+        assert!(opens(&next, "contradiction"));
+        assert_eq!(
+            go(noticed, seen(RemitStatus::Processing), cx).state.name(),
+            "levying",
+            "a forged notice changes nothing"
+        );
+    });
+}
+
+#[test]
+fn race_cancel_and_a_notice_are_consistent() {
+    at(72, |cx| {
+        let noticed = go(specimen("cancel_in_doubt"), notice(), cx).state;
+        assert_eq!(go(noticed, seen(RemitStatus::Closed), cx).state.name(), "cancelled");
+    });
+}
+
+#[test]
+fn race_returned_before_a_decision_reopens_or_closes_the_gate() {
+    let returned = Event::ReturnedReported { permit: PERMIT };
+    at(20, |cx| {
+        let next = go(specimen("paid"), returned.clone(), cx);
+        assert_eq!(next.state.name(), "open");
+        assert!(next.writes.iter().any(|write| matches!(write, Write::RevokeEvidence { .. })));
+        assert!(next.state.facts.proof.is_none());
+    });
+    at(50, |cx| assert_eq!(go(specimen("paid"), returned.clone(), cx).state.name(), "gate_closed"));
+}
+
+#[test]
+fn race_returned_after_the_decision_is_an_incident() {
+    let returned = Event::ReturnedReported { permit: PERMIT };
+    at(20, |cx| {
+        assert_eq!(go(specimen("confirming"), returned.clone(), cx).state.name(), "contradicted");
+        assert_eq!(go(specimen("confirm_in_doubt"), returned.clone(), cx).state.name(), "contradicted");
+        let running = go(specimen("levying"), returned.clone(), cx);
+        assert!(running.state.name() == "levying" && opens(&running, "returned_after_levy"));
+        assert_eq!(go(running.state, seen(RemitStatus::Closed), cx).state.name(), "returned_after_levy");
+        let levied = go(specimen("levied"), returned.clone(), cx);
+        assert!(levied.state.name() == "returned_after_levy" && opens(&levied, "returned_after_levy"));
+    });
+}
+
+#[test]
+fn p15_close_after_continue_needs_the_proof_the_account_demands() {
+    let unproved = |proof, acknowledged: bool, hours: u64| {
+        at(hours, |cx| {
+            let policy = crate::Policy { levied_proof: proof, ..crate::Policy::default() };
+            let cx = Cx { policy: &policy, ..*cx };
+            let mut remit = specimen("levying");
+            if let At::Levying { acknowledged: flag, .. } = &mut remit.at {
+                *flag = acknowledged;
+            }
+            go(remit, seen(RemitStatus::Closed), &cx).state.name()
+        })
+    };
+    assert_eq!(unproved(LeviedProof::BeforeDeadline, true, 71), "levied");
+    assert_eq!(unproved(LeviedProof::BeforeDeadline, true, 72), "needs_operator");
+    assert_eq!(unproved(LeviedProof::SeenRunning, true, 20), "needs_operator");
+    assert_eq!(unproved(LeviedProof::Acknowledged, true, 80), "levied");
+    at(80, |cx| {
+        let same_time = Event::Seen(sight(RemitStatus::Closed, Some(specimen_time(9))));
+        assert_eq!(
+            go(specimen("levying"), same_time, cx).state.name(),
+            "levied",
+            "our own arising_time proves an unsplit order"
+        );
+    });
+}
+
+#[test]
+fn levied_terminal_status_is_the_accounts() {
+    let ends = |terminal, status: RemitStatus| {
+        at(20, |cx| {
+            let policy = crate::Policy { levied_terminal_status: terminal, ..crate::Policy::default() };
+            go(specimen("levying"), seen(status), &Cx { policy: &policy, ..*cx }).state.name()
+        })
+    };
+    assert_eq!(ends(LeviedTerminal::Either, RemitStatus::Remitted), "levied");
+    assert_eq!(ends(LeviedTerminal::Close, RemitStatus::Remitted), "levying");
+    assert_eq!(ends(LeviedTerminal::Remit, RemitStatus::Closed), "needs_operator");
+}
+
+#[test]
+fn p25_an_unacknowledged_continue_is_sent_again_only_after_quarantine_and_two_negatives() {
+    at(10, |cx| {
+        let mut remit = specimen("confirm_in_doubt");
+        let mut now = cx.now;
+        let mut looks = 0;
+        while !matches!(remit.at, At::Confirming { .. }) {
+            let cx = Cx { now, ..*cx };
+            match remit.step(&input(), &cx) {
+                Step::Call(Request::FindOrder { .. }) => {
+                    looks += 1;
+                    remit = go(remit, seen(RemitStatus::Accepted), &cx).state;
+                }
+                Step::Record(event) => remit = go(remit, event, &cx).state,
+                Step::Wait(until) => now = until,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(now >= cx.now + cx.params.quarantine + cx.params.probe_spacing, "{now}");
+        assert!(looks <= 8, "{looks} looks");
+    });
+}
+
+#[test]
+fn p22_p23_a_payout_in_doubt_holds_past_the_deadline() {
+    at(71, |cx| {
+        let mut remit = specimen("payout_in_doubt");
+        for _ in 0..20 {
+            match remit.step(&input(), cx) {
+                Step::Record(event) => {
+                    assert!(matches!(event, Event::Told(_)), "only people are told");
+                    remit = go(remit, event, cx).state;
+                }
+                Step::Call(request) => {
+                    assert!(matches!(request, Request::FindOrder { .. }));
+                    remit = go(remit, seen(RemitStatus::Accepted), cx).state;
+                }
+                Step::Wait(_) => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(remit.name(), "payout_in_doubt");
+        assert_eq!(
+            go(remit, Event::FailedReported { permit: PERMIT }, cx).state.name(),
+            "gate_closed",
+            "failed ⇒ CANCEL"
+        );
+    });
+}
+
+#[test]
+fn p27_no_cancel_while_a_permit_is_out() {
+    at(45, |cx| {
+        for name in ["permitted", "paying", "payout_in_doubt"] {
+            let remit = specimen(name);
+            assert_eq!(go(remit.clone(), Event::CancelAsked { by: "amei".into() }, cx).state.name(), name);
+            assert!(!matches!(remit.step(&input(), cx), Step::Record(Event::PayCutoffReached | Event::CancelDecided)));
+        }
+    });
+}
+
+#[test]
+fn an_expired_permit_is_in_doubt_with_a_case_never_failed() {
+    at(35, |cx| {
+        let remit = specimen("permitted");
+        assert_eq!(remit.step(&input(), cx), Step::Record(Event::PermitExpired));
+        let next = go(remit, Event::PermitExpired, cx);
+        assert!(next.state.name() == "payout_in_doubt" && opens(&next, "payout_in_doubt"));
+        let attested =
+            go(next.state, Event::Attested { permit: PERMIT, by: "payer".into(), reason: "not used".into() }, cx);
+        assert_eq!(attested.state.name(), "open");
+    });
+}
+
+#[test]
+fn repeats_change_nothing_and_contradictions_open_a_case() {
+    at(20, |cx| {
+        let paid = Paid {
+            permit: PERMIT,
+            amount: input().amount,
+            paid_at: specimen_time(9),
+            bank_serial: "BK1".into(),
+            payee_ok: true,
+            source: "api".into(),
+        };
+        let again = go(specimen("levying"), Event::PaidReported(paid.clone()), cx);
+        assert!(again.writes.is_empty(), "the same report again");
+        let other =
+            go(specimen("levying"), Event::PaidReported(Paid { bank_serial: "BK9".into(), ..paid.clone() }), cx);
+        assert!(opens(&other, "paid_twice") && other.state.name() == "levying");
+        let failed = go(specimen("levied"), Event::FailedReported { permit: PERMIT }, cx);
+        assert!(opens(&failed, "contradictory_report") && failed.state.name() == "levied");
+        let ended = go(specimen("permitted"), Event::FailedReported { permit: PERMIT }, cx).state;
+        let after = go(ended, Event::PaidReported(paid), cx);
+        assert_eq!(after.state.name(), "needs_operator", "paid after bank-final failure stops the gate");
+    });
+}
+
+#[test]
+fn p84_evidence_of_another_amount_or_payee_is_refused() {
+    at(20, |cx| {
+        let good = Paid {
+            permit: PERMIT,
+            amount: input().amount,
+            paid_at: specimen_time(9),
+            bank_serial: "BK".into(),
+            payee_ok: true,
+            source: "api".into(),
+        };
+        for (paid, kind) in [
+            (Paid { amount: domain::Money::ZERO, ..good.clone() }, "paid_amount_mismatch"),
+            (Paid { payee_ok: false, ..good.clone() }, "paid_payee_mismatch"),
+            (Paid { paid_at: specimen_time(0) - Duration::from_secs(3600), ..good }, "paid_at_out_of_range"),
+        ] {
+            let next = go(specimen("permitted"), Event::PaidReported(paid), cx);
+            assert!(next.state.name() == "payout_in_doubt" && opens(&next, kind), "{kind}");
+            assert!(next.state.facts.proof.is_none());
+        }
+    });
+}
+
+#[test]
+fn i2_an_evidenced_remit_that_is_not_confirmed_is_told_of_within_the_hour() {
+    at(11, |cx| {
+        let mut remit = specimen("paid");
+        remit.facts.look_at = specimen_time(100);
+        assert_eq!(remit.step(&input(), cx), Step::Record(Event::Told(Tell::DeadlineNear)));
+        let told = go(remit, Event::Told(Tell::DeadlineNear), cx);
+        assert!(opens(&told, "deadline_near"));
+        assert!(matches!(told.state.step(&input(), cx), Step::Wait(_)), "told once per rung");
+    });
+}
+
+#[test]
+fn a_freeze_of_confirm_stops_the_send_and_tells_a_person() {
+    at(20, |cx| {
+        let freezes = crate::Freezes(vec![crate::policy::Switch {
+            scope: "all".into(),
+            create: false,
+            pay: false,
+            confirm: true,
+            cancel: false,
+        }]);
+        let cx = Cx { freezes: &freezes, ..*cx };
+        let remit = specimen("confirming");
+        let call = remit.decision_call(&input(), NextStep::Continue, &cx);
+        assert!(!remit.may_send(&input(), &call, &cx));
+        assert_eq!(remit.step(&input(), &cx), Step::Record(Event::Told(Tell::DeadlineNear)));
+        let refused = go(specimen("open"), Event::PermitAsked { ask: Uuid::from_u128(1) }, &cx);
+        assert!(matches!(&refused.writes[0], Write::Answer { body, .. } if body["refused"]["code"] == "frozen"));
+    });
+}
+
+#[test]
+fn no_limbo_every_state_wants_something_or_rests_or_has_an_owner() {
+    for hours in [10, 44, 70, 73, 200] {
+        at(hours, |cx| {
+            for remit in Remit::specimens().states {
+                let resting = STATES.iter().any(|(name, rest)| *rest && *name == remit.name());
+                match remit.step(&input(), cx) {
+                    Step::Rest => assert!(resting, "{}", remit.name()),
+                    Step::Ask(_) => assert!(
+                        matches!(remit.at, At::Contradicted { .. } | At::NeedsOperator { .. }),
+                        "{} needs an open case",
+                        remit.name()
+                    ),
+                    Step::Wait(until) => assert!(until > cx.now, "{} would spin", remit.name()),
+                    Step::Record(event) => {
+                        assert!(remit.clone().apply(&input(), event, cx).is_ok(), "{}", remit.name())
+                    }
+                    Step::Call(_) | Step::Release { .. } => assert!(!resting),
+                }
+            }
+        });
+    }
+}
