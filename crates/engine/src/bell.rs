@@ -1,0 +1,96 @@
+//! The doorbell. A lost ring costs latency only: the worker polls for due rows anyway (F15), and who waits for an answer looks
+//! again by itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+/// Rings inside one process.
+#[derive(Clone, Default)]
+pub struct Bell(Arc<Rings>);
+
+#[derive(Default)]
+struct Rings {
+    due: Notify,
+    asks: Mutex<BTreeMap<Uuid, Vec<Arc<Notify>>>>,
+}
+
+/// Somebody waits for the answer of one post; dropping it stops waiting.
+pub(crate) struct Listener {
+    bell: Bell,
+    ask: Uuid,
+    notify: Arc<Notify>,
+}
+
+impl Bell {
+    /// Something is due.
+    pub fn ring(&self) {
+        self.0.due.notify_one();
+    }
+
+    /// Ends when something may be due; a ring that nobody waited for is kept.
+    pub async fn rung(&self) {
+        self.0.due.notified().await;
+    }
+
+    pub(crate) fn listen(&self, ask: Uuid) -> Listener {
+        let notify = Arc::new(Notify::new());
+        self.asks().entry(ask).or_default().push(notify.clone());
+        Listener { bell: self.clone(), ask, notify }
+    }
+
+    /// The answer of this post is durable.
+    pub(crate) fn answered(&self, ask: Uuid) {
+        for waiting in self.asks().get(&ask).into_iter().flatten() {
+            waiting.notify_one();
+        }
+    }
+
+    fn asks(&self) -> std::sync::MutexGuard<'_, BTreeMap<Uuid, Vec<Arc<Notify>>>> {
+        self.0.asks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listener {
+    pub(crate) async fn heard(&self) {
+        self.notify.notified().await;
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut asks = self.bell.asks();
+        if let Some(waiting) = asks.get_mut(&self.ask) {
+            waiting.retain(|other| !Arc::ptr_eq(other, &self.notify));
+            if waiting.is_empty() {
+                asks.remove(&self.ask);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_ring_before_anybody_waits_is_kept() {
+        let bell = Bell::default();
+        bell.ring();
+        bell.rung().await;
+    }
+
+    #[tokio::test]
+    async fn only_who_asked_is_woken_and_nobody_is_left_behind() {
+        let bell = Bell::default();
+        let (mine, yours) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let (me, you) = (bell.listen(mine), bell.listen(yours));
+        bell.answered(mine);
+        me.heard().await;
+        let waits = tokio::time::timeout(std::time::Duration::from_millis(5), you.heard()).await;
+        assert!(waits.is_err(), "another answer is not mine");
+        drop((me, you));
+        assert!(bell.asks().is_empty());
+    }
+}

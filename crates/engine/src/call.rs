@@ -1,0 +1,223 @@
+//! One call of a provider: every gate, the send, and what its outcome does (safety.md §10).
+
+use crate::Engine;
+use crate::drive::{Drive, End};
+use crate::lanes::Breaker;
+use crate::seat;
+use domain::effect::EffectClass;
+use domain::{Person, Request, Time, Verdict};
+use metrics::histogram;
+use providers::{Ask, Sent};
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// One send, as the engine saw it.
+struct Outcome {
+    sent: Sent,
+    /// Business time just before the first byte.
+    sent_at: Time,
+    /// A gate of ours was shut: the provider has not been asked.
+    shut: bool,
+}
+
+impl Drive<'_> {
+    pub(crate) async fn call(&mut self, request: Request) -> ControlFlow<End> {
+        let changes = request.operation().class() != EffectClass::Query;
+        let lane = seat::lane(&self.row.account, &request);
+        if let Some(delay) = self.held_back(&request, changes, &lane) {
+            return Break(self.let_go(delay).await);
+        }
+        // The claim of the state that wants the call is the write-ahead record of the call. Questions change nothing: they may go
+        // on transitions that are committed with their answer, except on a takeover.
+        if self.taken_over || (changes && !self.draft.is_empty()) {
+            return self.commit_and_go_on().await;
+        }
+        if changes && self.row.claims >= 2 {
+            self.park("its call may have been sent under an earlier claim");
+            return Continue(());
+        }
+        let person = match self.person(&request).await {
+            Ok(person) => person,
+            Err(end) => return Break(end),
+        };
+        if person.is_none() && request.person().is_some() {
+            self.park("the person of its call is not in the store");
+            return Continue(());
+        }
+        let engine = self.engine;
+        let permit = match engine.lanes.enter(&lane, &engine.rules, &engine.store, engine.clock.real()).await {
+            Ok(permit) => permit,
+            Err(delay) => return Break(self.let_go(delay).await),
+        };
+        let outcome = self.send(&request, person.as_ref(), changes).await;
+        drop(permit);
+        tell_breaker(engine, &lane, &outcome).await;
+        self.take_outcome(&request, changes, outcome).await
+    }
+
+    /// How long the call must not be begun, as far as this process knows. What depends on time is asked again at the send.
+    fn held_back(&self, request: &Request, changes: bool, lane: &str) -> Option<Duration> {
+        let (rules, cx) = (&self.engine.rules, self.seat.cx());
+        if self.engine.stopping() || cx.real > self.send_by() {
+            return Some(Duration::ZERO);
+        }
+        if (changes && rules.reconcile_only) || !self.machine.may_send(request, &cx) {
+            return Some(rules.hold);
+        }
+        self.engine.lanes.blocked(lane, rules, cx.real)
+    }
+
+    /// The call must end before the lease does: what is sent later could meet the next worker's probe.
+    fn send_by(&self) -> Time {
+        self.row.claimed_until - self.engine.rules.call_timeout
+    }
+
+    async fn person(&mut self, request: &Request) -> Result<Option<Person>, End> {
+        let Some(id) = request.person() else { return Ok(None) };
+        match self.engine.store.person(&self.row.tenant, id).await {
+            Ok(person) => Ok(person),
+            Err(error) => Err(self.refused(&error).await.into()),
+        }
+    }
+
+    /// The send itself. The gate is asked last, just before the first byte: with the clock and the freezes of that moment (F86),
+    /// and `send_by`, because this worker may have been paused since it claimed (F8).
+    async fn send(&mut self, request: &Request, person: Option<&Person>, changes: bool) -> Outcome {
+        let (engine, seat, send_by) = (self.engine, self.seat.clone(), self.send_by());
+        let (sent_at, shut) = (AtomicI64::new(engine.clock.now().millis()), AtomicBool::new(false));
+        let machine = Mutex::new(&mut self.machine);
+        let gate = || {
+            let fresh = seat.refreshed(engine);
+            let cx = fresh.cx();
+            let allowed = !engine.stopping() && cx.real <= send_by && !(changes && engine.rules.reconcile_only);
+            let open = allowed && machine.lock().unwrap_or_else(PoisonError::into_inner).may_send(request, &cx);
+            sent_at.store(cx.now.millis(), Ordering::SeqCst);
+            shut.store(!open, Ordering::SeqCst);
+            open
+        };
+        let ask = Ask {
+            account: &seat.account,
+            request,
+            person,
+            now: engine.clock.now(),
+            timeout: engine.rules.call_timeout,
+            gate: &gate,
+        };
+        let sent = engine.providers.call(ask).await;
+        let (sent_at, shut) = (Time::from_millis(sent_at.load(Ordering::SeqCst)), shut.load(Ordering::SeqCst));
+        Outcome { sent, sent_at, shut }
+    }
+
+    async fn take_outcome(&mut self, request: &Request, changes: bool, outcome: Outcome) -> ControlFlow<End> {
+        let Outcome { sent, sent_at, shut } = outcome;
+        let word = sent.verdict.word();
+        if let Some(exchange) = &sent.exchange {
+            let labels = [
+                ("account", self.row.account.clone()),
+                ("operation", request.operation().name().to_owned()),
+                ("verdict", word.to_owned()),
+            ];
+            histogram!("levee_call_seconds", &labels).record(exchange.took);
+        }
+        match sent.verdict {
+            // Provably not accepted: no transition, no count.
+            Verdict::NotNow(delay) => Break(self.let_go(if shut { self.engine.rules.hold } else { delay }).await),
+            verdict @ (Verdict::Done(_) | Verdict::Refused(_) | Verdict::Unsure(_)) => {
+                self.sent |= changes;
+                let exchange = sent.exchange.map(|exchange| self.draft.exchanged(&self.row, exchange, word, sent_at));
+                let answered = self.machine.answered(request, sent_at, verdict, &self.seat.cx());
+                if changes && answered.is_err() {
+                    // Parked in doubt, so that nobody sends it again without asking first.
+                    self.lose_outcome();
+                }
+                self.take(answered, "call", exchange);
+                Continue(())
+            }
+        }
+    }
+}
+
+/// What the outcome says about the provider being there.
+async fn tell_breaker(engine: &Engine, lane: &str, outcome: &Outcome) {
+    if outcome.shut {
+        return;
+    }
+    let shared = match engine.lanes.judge(lane, &outcome.sent, engine.clock.real()) {
+        Breaker::Stays => return,
+        Breaker::Opens(until) => Some(until),
+        Breaker::Closes => None,
+    };
+    tracing::warn!(lane, open = shared.is_some(), "breaker");
+    // Only the others learn it later: the breaker of this process has moved.
+    let _ = engine.store.set_breaker(lane, shared).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drive::Drive;
+    use crate::finish::load;
+    use crate::support::{Say, World};
+    use crate::{Committer, Driven};
+    use store::Freeze;
+    use workflows::book::Want;
+
+    /// An order in `creating`, claimed, and the call it wants.
+    async fn creating(world: &World) -> (Drive<'_>, Request) {
+        world.submit("pay-1").await;
+        world.provider.say(Say::NotThere);
+        world.engine.until_idle().await.unwrap();
+        world.clock.advance_real(Duration::from_secs(2));
+        let row = world.engine.claim(1).await.unwrap().remove(0);
+        let machine = load(&row).unwrap();
+        let drive = Drive::new(&world.engine, row, machine, &Committer::Direct);
+        let Want::Call(request) = drive.machine.want(&drive.seat.cx()) else { panic!("it wants no call") };
+        (drive, request)
+    }
+
+    async fn stopped(mut drive: Drive<'_>, request: Request) -> bool {
+        let person = drive.person(&request).await.ok().flatten();
+        let outcome = drive.send(&request, person.as_ref(), true).await;
+        outcome.shut && matches!(outcome.sent.verdict, Verdict::NotNow(_)) && outcome.sent.exchange.is_none()
+    }
+
+    #[tokio::test]
+    async fn f86_a_freeze_thrown_after_the_decision_stops_the_send() {
+        let world = World::new().await;
+        let (drive, request) = creating(&world).await;
+        assert_eq!(drive.held_back(&request, true, "main:create"), None, "decided");
+        let frozen = Freeze { scope: "all".into(), create: true, pay: false, confirm: false, cancel: false };
+        world.store.put_freeze(frozen).await.unwrap();
+        world.engine.refresh_freezes().await.unwrap();
+        assert_eq!(drive.held_back(&request, true, "main:create"), None, "this turn's snapshot is older");
+        assert!(stopped(drive, request).await);
+    }
+
+    #[tokio::test]
+    async fn f8_the_gate_knows_that_the_worker_was_paused() {
+        let world = World::new().await;
+        let (drive, request) = creating(&world).await;
+        world.clock.advance_real(Duration::from_secs(91));
+        assert!(stopped(drive, request).await, "30 seconds before the lease ends");
+    }
+
+    #[tokio::test]
+    async fn f7_the_gate_knows_that_the_worker_stops() {
+        let world = World::new().await;
+        let (drive, request) = creating(&world).await;
+        world.engine.stop_sending();
+        assert!(stopped(drive, request).await);
+    }
+
+    #[tokio::test]
+    async fn an_open_gate_lets_it_go() {
+        let world = World::new().await;
+        let (mut drive, request) = creating(&world).await;
+        let ControlFlow::Continue(()) = drive.call(request).await else { panic!("it was held back") };
+        assert!(drive.sent);
+        let End::Driven(driven) = drive.finish().await else { panic!("forbidden") };
+        assert_eq!((driven, world.provider.creates()), (Driven::Committed, 1));
+    }
+}

@@ -1,0 +1,46 @@
+//! Taking due rows, and giving back those that were not begun.
+
+use crate::{Engine, Result};
+use std::time::Duration;
+use store::{ClaimAsk, Claimed, LetGo};
+
+/// How old the freeze switches may be when rows are taken.
+const FREEZE_AGE: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Takes up to `room` due rows, none from a lane that is full here or whose breaker is open. Each claim is counted durably
+    /// before this answers (principle 4).
+    pub async fn claim(&self, room: usize) -> Result<Vec<Claimed>> {
+        let now = self.moment();
+        if self.lanes.wants_look(now.real)
+            && let Ok(shared) = self.store.lanes().await
+        {
+            self.lanes.learn(shared);
+        }
+        if self.freezes_older_than(FREEZE_AGE) {
+            self.refresh_freezes().await?;
+        }
+        let (closed_lanes, per_lane) = self.lanes.closed(&self.rules, now.real);
+        let ask = ClaimAsk { limit: room, closed_lanes, per_lane, lease: self.rules.lease, now };
+        Ok(self.store.claim(ask).await?)
+    }
+
+    /// Gives back rows that nobody has begun. A row that was claimed before may have been sent under that claim, and a release
+    /// would forget it: its lease lapses instead, and the next worker applies `found`.
+    pub async fn release(&self, rows: Vec<Claimed>) -> Result<()> {
+        let fresh = rows.into_iter().filter(|row| row.claims < 2);
+        let claims: Vec<LetGo> = fresh.map(|row| LetGo { id: row.id, token: row.token, wake_at: None }).collect();
+        if claims.is_empty() {
+            return Ok(());
+        }
+        Ok(self.store.release(claims).await?)
+    }
+
+    /// Gives leased tokens back to the fleet when this process stops calling.
+    pub async fn return_tokens(&self) -> Result<()> {
+        for (lane, tokens) in self.lanes.unspent() {
+            self.store.give_tokens(&lane, tokens).await?;
+        }
+        Ok(())
+    }
+}

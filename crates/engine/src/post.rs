@@ -1,0 +1,69 @@
+//! Messages for machines: durable and deduplicated before anybody is told so, and then a ring. Never a transition here.
+
+use crate::{Engine, Error, Result};
+use domain::{InstanceId, ids};
+use serde_json::Value;
+use std::time::Duration;
+use store::{Post, Posted, Target};
+use tokio::time::{Instant, timeout};
+use uuid::Uuid;
+
+/// How soon the answer is looked for again when nobody rings: the turn may be another process's.
+const LOOK_FIRST: Duration = Duration::from_millis(20);
+const LOOK_SLOWEST: Duration = Duration::from_millis(250);
+
+/// A question to a machine that is answered by one of its turns.
+pub struct Ask<'a> {
+    pub to: InstanceId,
+    pub tenant: &'a str,
+    /// The same key again asks nothing new: it collects the first answer.
+    pub dedupe: Option<&'a str>,
+    /// How long to wait for the answer.
+    pub wait: Duration,
+}
+
+impl Engine {
+    /// Makes a message durable and rings.
+    pub async fn post(&self, post: Post) -> Result<Posted> {
+        let posted = self.store.post(vec![post]).await?;
+        self.bell.ring();
+        Ok(posted.into_iter().next().unwrap_or(Posted::Duplicate))
+    }
+
+    /// Posts a question and waits for its answer. `None` when no turn has answered in time: the same `dedupe` collects it later.
+    /// Dropping the future loses nothing, the question is durable.
+    pub async fn ask(&self, ask: Ask<'_>, event: impl FnOnce(Uuid) -> Value) -> Result<Option<Value>> {
+        let until = Instant::now() + ask.wait;
+        let at = self.clock.now();
+        // Derived where there is a key: a later call must know which answer is its own.
+        let id = ask.dedupe.map_or_else(|| ids::draw(at), |key| Uuid::new_v5(&ask.to.0, key.as_bytes()));
+        let listener = self.bell.listen(id);
+        let posted = self.post(Post {
+            id,
+            tenant: ask.tenant.to_owned(),
+            to: Target::Instance(ask.to),
+            event: event(id),
+            source: "api".to_owned(),
+            dedupe: Some(format!("ask/{id}")),
+            raw: None,
+            at,
+        });
+        match posted.await? {
+            Posted::Stored | Posted::Duplicate => {}
+            Posted::Orphan => return Err(Error::UnknownInstance(ask.to)),
+        }
+        let mut pause = LOOK_FIRST;
+        loop {
+            // A store that is away for a moment has not lost the question.
+            if let Ok(Some(answer)) = self.store.answer(id).await {
+                return Ok(Some(answer));
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let _ = timeout(pause.min(left), listener.heard()).await;
+            pause = (pause * 2).min(LOOK_SLOWEST);
+        }
+    }
+}

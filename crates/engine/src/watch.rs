@@ -1,0 +1,132 @@
+//! Figures for metrics, `levee doctor` and tests: what is open, how late it is, and whether a promise is broken.
+
+use crate::{Engine, Result};
+use metrics::gauge;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use store::{AuditPlan, Count, Finding, Orphan};
+use workflows::book;
+
+/// How things stand.
+#[derive(Debug, Clone)]
+pub struct Figures {
+    /// Every state of the process book, also where nobody is in it.
+    pub counts: Vec<Count>,
+    /// How long the oldest due row has waited for a worker, in real time.
+    pub due_oldest: Duration,
+    /// Machines that nothing will ever move; must be none (I9).
+    pub limbo: Finding,
+    /// By operation: calls that may have been applied.
+    pub in_doubt: Vec<(String, i64)>,
+    /// Fen paid and not yet levied.
+    pub at_risk_fen: i64,
+    /// Lanes this process knows, and whether their breaker is open.
+    pub lanes: Vec<(String, bool)>,
+}
+
+/// The suffix of every state in doubt (safety.md §9).
+const IN_DOUBT: &str = "_in_doubt";
+/// A callback whose addressee is still unknown after this long is told again (F71).
+const ORPHAN_AGE: Duration = Duration::from_secs(600);
+
+impl Engine {
+    /// No limbo: machines without timer, lease, task and case.
+    pub async fn limbo(&self) -> Result<Finding> {
+        Ok(self.store.limbo(self.moment(), &book::resting()).await?)
+    }
+
+    /// Every safety audit; each must find nothing.
+    pub async fn audits(&self) -> Result<Vec<Finding>> {
+        let plan = AuditPlan { freshness: self.rules.params.observation_age, ..AuditPlan::default() };
+        Ok(self.store.audits(self.moment(), plan).await?)
+    }
+
+    /// Posts that still wait for their addressee.
+    pub async fn orphans(&self) -> Result<Vec<Orphan>> {
+        Ok(self.store.orphans(self.clock.now() - ORPHAN_AGE).await?)
+    }
+
+    pub async fn figures(&self) -> Result<Figures> {
+        let now = self.moment();
+        let counts = every_state(self.store.counts().await?);
+        let due = self.store.due_oldest(now.business).await?;
+        Ok(Figures {
+            in_doubt: in_doubt(&counts),
+            counts,
+            due_oldest: due.map_or(Duration::ZERO, |due| self.clock.to_real(now.business.since(due))),
+            limbo: self.limbo().await?,
+            at_risk_fen: self.store.money_at_risk().await?,
+            lanes: self.lanes.open(),
+        })
+    }
+
+    /// Sets the gauges of `contract.md`.
+    pub async fn publish(&self) -> Result<()> {
+        let figures = self.figures().await?;
+        for Count { workflow, state, count } in figures.counts {
+            gauge!("levee_instances", "workflow" => workflow, "state" => state).set(whole(count));
+        }
+        gauge!("levee_due_oldest_seconds").set(figures.due_oldest);
+        gauge!("levee_limbo_instances").set(whole(figures.limbo.count));
+        for (operation, count) in figures.in_doubt {
+            // The store counts by state alone; a state is of one operation, and of any account.
+            gauge!("levee_in_doubt", "account" => "all", "operation" => operation).set(whole(count));
+        }
+        gauge!("levee_money_at_risk_yuan").set(whole(yuan_up(figures.at_risk_fen)));
+        for (lane, open) in figures.lanes {
+            let (account, operation) = lane.split_once(':').unwrap_or((lane.as_str(), ""));
+            gauge!("levee_breaker_open", "account" => account.to_owned(), "operation" => operation.to_owned())
+                .set(u32::from(open));
+        }
+        Ok(())
+    }
+
+    /// Sets the gauge of every audit, and says what waits for nobody.
+    pub async fn publish_audits(&self) -> Result<()> {
+        for finding in self.audits().await? {
+            if finding.count > 0 {
+                tracing::error!(audit = finding.audit, count = finding.count, "safety audit broken");
+            }
+            gauge!("levee_safety_violations", "audit" => finding.audit).set(whole(finding.count));
+        }
+        let orphans = self.orphans().await?;
+        if !orphans.is_empty() {
+            tracing::warn!(count = orphans.len(), "posts whose addressee is still unknown");
+        }
+        Ok(())
+    }
+}
+
+/// A state that nobody is in any more must read 0, not what it last was.
+fn every_state(found: Vec<Count>) -> Vec<Count> {
+    let mut counts: BTreeMap<(String, String), i64> = BTreeMap::new();
+    for entry in book::all() {
+        for (state, _) in entry.states {
+            counts.insert((entry.name.to_owned(), (*state).to_owned()), 0);
+        }
+    }
+    for Count { workflow, state, count } in found {
+        counts.insert((workflow, state), count);
+    }
+    counts.into_iter().map(|((workflow, state), count)| Count { workflow, state, count }).collect()
+}
+
+fn in_doubt(counts: &[Count]) -> Vec<(String, i64)> {
+    let mut sums: BTreeMap<String, i64> = BTreeMap::new();
+    for count in counts {
+        if let Some(operation) = count.state.strip_suffix(IN_DOUBT) {
+            *sums.entry(operation.to_owned()).or_default() += count.count;
+        }
+    }
+    sums.into_iter().collect()
+}
+
+/// Gauges take what fits a float exactly.
+fn whole(count: i64) -> u32 {
+    u32::try_from(count.max(0)).unwrap_or(u32::MAX)
+}
+
+/// A single fen at risk must not read as none.
+fn yuan_up(fen: i64) -> i64 {
+    fen.saturating_add(99) / 100
+}

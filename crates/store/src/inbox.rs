@@ -1,0 +1,215 @@
+//! Posts: durable before they are acknowledged, found by their machine whenever it comes (S-F).
+
+use crate::sql::{Conn, Into, Outcome, Row, Value, among};
+use crate::vault::Place;
+use crate::{Letter, NewInstance, Orphan, Post, Posted, Result, Sql, Target};
+use domain::{InstanceId, Time};
+use sqlx::AssertSqlSafe;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use uuid::Uuid;
+
+pub(crate) const INSERT: Into = Into {
+    name: "inbox.post",
+    table: "inbox",
+    columns: "id uuid, tenant text, instance uuid, address text, event text, source text, dedupe text, raw bytea, at bigint",
+    suffix: "on conflict do nothing returning id",
+};
+
+/// How an address is held while an orphan and its machine might miss each other.
+#[derive(Clone, Copy)]
+pub(crate) enum Hold {
+    /// Machines being inserted.
+    Shared,
+    /// A post that found nobody.
+    Alone,
+}
+
+/// A post that finds no machine, and a machine that finds no post, must not both be in flight: they meet on a lock named after the
+/// address. SQLite has one writer and needs none.
+pub(crate) async fn hold_addresses(c: &mut Conn, addresses: Vec<String>, hold: Hold) -> Outcome<()> {
+    if addresses.is_empty() || matches!(c, Conn::Lite(_)) {
+        return Ok(());
+    }
+    let sql = match hold {
+        Hold::Shared => {
+            "-- inbox.hold\nselect 1 as held from (select distinct hashtext(a) & 63 as slot from unnest($1) a order by 1) s \
+             where pg_advisory_xact_lock_shared(7161, s.slot) is not null"
+        }
+        Hold::Alone => {
+            "-- inbox.hold\nselect 1 as held from (select distinct hashtext(a) & 63 as slot from unnest($1) a order by 1) s \
+             where pg_advisory_xact_lock(7161, s.slot) is not null"
+        }
+    };
+    c.exec(sql, vec![addresses.into()]).await.map(|_| ())
+}
+
+impl Sql {
+    pub(crate) async fn post(&self, posts: Vec<Post>) -> Result<Vec<Posted>> {
+        let mut sealed = Vec::with_capacity(posts.len());
+        for post in &posts {
+            let place = Place { tenant: &post.tenant, table: "inbox", column: "raw", row: post.id };
+            sealed.push(match &post.raw {
+                Some(raw) => Some(self.keys_of(&post.tenant).await?.seal(&place, raw)),
+                None => None,
+            });
+        }
+        let posts = Arc::new((posts, sealed));
+        self.pool
+            .write(move |c| {
+                let posts = posts.clone();
+                Box::pin(async move { deliver(c, &posts.0, &posts.1).await })
+            })
+            .await
+    }
+
+    pub(crate) async fn answer(&self, ask: Uuid) -> Result<Option<serde_json::Value>> {
+        let row = self.one("-- inbox.answer\nselect id, answer from inbox where id = $1", vec![ask.into()]).await?;
+        row.map_or(Ok(None), |row| row.json_or("answer"))
+    }
+
+    pub(crate) async fn letters(&self, id: InstanceId) -> Result<Vec<Letter>> {
+        let sql = "-- inbox.letters\nselect id, event, source, at from inbox where instance = $1 order by at, id";
+        self.all(sql, vec![id.into()]).await?.iter().map(read).collect()
+    }
+
+    pub(crate) async fn orphans(&self, older_than: Time) -> Result<Vec<Orphan>> {
+        let sql = "-- inbox.orphans\nselect b.id, b.tenant, b.address, b.instance, b.event, b.source, b.at from inbox b \
+                   where b.consumed_at is null and b.at < $1 \
+                   and (b.instance is null or not exists (select 1 from instance i where i.id = b.instance)) order by b.at, b.id limit 1000";
+        let read = |row: &Row| -> Result<Orphan> {
+            let address = row.get::<Option<String>>("address")?;
+            let address = address.map_or_else(|| row.id("instance").map(|id| id.to_string()), Ok)?;
+            Ok(Orphan { tenant: row.get("tenant")?, address, letter: read(row)? })
+        };
+        self.all(sql, vec![older_than.into()]).await?.iter().map(read).collect()
+    }
+}
+
+pub(crate) fn read(row: &Row) -> Result<Letter> {
+    Ok(Letter { id: row.get("id")?, event: row.json("event")?, source: row.get("source")?, at: row.time("at")? })
+}
+
+async fn deliver(c: &mut Conn, posts: &[Post], sealed: &[Option<Vec<u8>>]) -> Outcome<Vec<Posted>> {
+    let mut homes = resolve(c, posts).await?;
+    let lost: Vec<String> =
+        posts.iter().filter(|p| !homes.contains_key(&name_of(&p.to))).map(|p| name_of(&p.to)).collect();
+    if !lost.is_empty() {
+        hold_addresses(c, lost, Hold::Alone).await?;
+        homes = resolve(c, posts).await?;
+    }
+    let row = |(post, raw): (&Post, &Option<Vec<u8>>)| -> Vec<Value> {
+        let (instance, address) = match &post.to {
+            Target::Instance(id) => (Some(*id), None),
+            Target::Address(address) => (homes.get(address).copied(), Some(address.clone())),
+        };
+        vec![
+            post.id.into(),
+            (&post.tenant).into(),
+            instance.into(),
+            address.into(),
+            (&post.event).into(),
+            (&post.source).into(),
+            post.dedupe.clone().into(),
+            raw.clone().into(),
+            post.at.into(),
+        ]
+    };
+    let fresh = c.insert(&INSERT, posts.iter().zip(sealed).map(row).collect()).await?;
+    let fresh: HashSet<Uuid> = fresh.iter().map(|row| row.get("id")).collect::<Result<_>>()?;
+    let rung =
+        posts.iter().filter(|p| fresh.contains(&p.id)).filter_map(|p| homes.get(&name_of(&p.to)).map(|id| (*id, p.at)));
+    ring(c, rung).await?;
+    let sql = format!("-- inbox.kept\nselect id from inbox where {}", among(c, "id", 1));
+    let kept = c.all(AssertSqlSafe(sql), vec![posts.iter().map(|p| p.id).collect::<Vec<_>>().into()]).await?;
+    let kept: HashSet<Uuid> = kept.iter().map(|row| row.get("id")).collect::<Result<_>>()?;
+    // A repeat after a COMMIT of unknown outcome finds its own row: stored, not a duplicate.
+    let answer = |post: &Post| match (kept.contains(&post.id), homes.contains_key(&name_of(&post.to))) {
+        (false, _) => Posted::Duplicate,
+        (true, true) => Posted::Stored,
+        (true, false) => Posted::Orphan,
+    };
+    Ok(posts.iter().map(answer).collect())
+}
+
+fn name_of(to: &Target) -> String {
+    match to {
+        Target::Instance(id) => id.to_string(),
+        Target::Address(address) => address.clone(),
+    }
+}
+
+/// The machines that exist, by address or by id in words.
+async fn resolve(c: &mut Conn, posts: &[Post]) -> Outcome<HashMap<String, InstanceId>> {
+    let (mut ids, mut addresses) = (Vec::new(), Vec::new());
+    for post in posts {
+        match &post.to {
+            Target::Instance(id) => ids.push(id.0),
+            Target::Address(address) => addresses.push(address.clone()),
+        }
+    }
+    let texts = match c {
+        Conn::Pg(_) => "address = any($2)",
+        Conn::Lite(_) => "address in (select value from json_each($2))",
+    };
+    let sql = format!("-- instance.resolve\nselect id, address from instance where {} or {texts}", among(c, "id", 1));
+    let mut homes = HashMap::new();
+    for row in c.all(AssertSqlSafe(sql), vec![ids.into(), addresses.into()]).await? {
+        let id = row.id("id")?;
+        homes.insert(id.to_string(), id);
+        if let Some(address) = row.get::<Option<String>>("address")? {
+            homes.insert(address, id);
+        }
+    }
+    Ok(homes)
+}
+
+/// Counts posts on their machines and pulls them due. A claimed machine's commit or release sees the count and keeps it due.
+pub(crate) async fn ring(c: &mut Conn, posts: impl Iterator<Item = (InstanceId, Time)>) -> Outcome<()> {
+    let mut rings: BTreeMap<InstanceId, (i64, Time)> = BTreeMap::new();
+    for (id, at) in posts {
+        let ring = rings.entry(id).or_insert((0, at));
+        *ring = (ring.0 + 1, ring.1.min(at));
+    }
+    if rings.len() > 1 {
+        lock(c, rings.keys().map(|id| id.0).collect()).await?;
+    }
+    let pg = "-- instance.ring\nupdate instance i set signals = i.signals + x.n, \
+              wake_at = case when i.wake_at is null or i.wake_at > x.at then x.at else i.wake_at end \
+              from unnest($1::uuid[], $2::bigint[], $3::bigint[]) x(id, n, at) where i.id = x.id";
+    let lite = "-- instance.ring\nupdate instance set signals = signals + $2, \
+                wake_at = case when wake_at is null or wake_at > $3 then $3 else wake_at end where id = $1";
+    let rows = rings.into_iter().map(|(id, (n, at))| vec![id.into(), n.into(), at.into()]).collect();
+    c.each(pg, lite, rows).await.map(|_| ())
+}
+
+/// Locks machines in order of ids, so that groups never deadlock.
+pub(crate) async fn lock(c: &mut Conn, ids: Vec<Uuid>) -> Outcome<()> {
+    match c {
+        Conn::Pg(_) => c
+            .exec(
+                "-- instance.lock\nselect 1 from instance where id = any($1) order by id for update",
+                vec![ids.into()],
+            )
+            .await
+            .map(|_| ()),
+        Conn::Lite(_) => Ok(()),
+    }
+}
+
+/// Gives new machines the posts that came before them.
+pub(crate) async fn adopt(c: &mut Conn, news: &[&NewInstance]) -> Outcome<()> {
+    let addressed =
+        news.iter().filter_map(|n| n.address.clone().map(|address| vec![n.id.into(), address.into()])).collect();
+    let pg = "-- inbox.adopt\nupdate inbox b set instance = x.id from unnest($1::uuid[], $2::text[]) x(id, address) \
+              where b.address = x.address and b.instance is null";
+    let lite = "-- inbox.adopt\nupdate inbox set instance = $1 where address = $2 and instance is null";
+    c.each(pg, lite, addressed).await?;
+    // Also those sent to its id before it was inserted.
+    let pg = "-- inbox.count_adopted\nselect b.instance, x.at from unnest($1::uuid[], $2::bigint[]) x(id, at) join inbox b on b.instance = x.id";
+    let lite = "-- inbox.count_adopted\nselect instance, $2 as at from inbox where instance = $1";
+    let adopted = c.each(pg, lite, news.iter().map(|n| vec![n.id.into(), n.at.into()]).collect()).await?;
+    let adopted: Vec<(InstanceId, Time)> =
+        adopted.iter().map(|row| Ok((row.id("instance")?, row.time("at")?))).collect::<Result<_>>()?;
+    ring(c, adopted.into_iter()).await
+}

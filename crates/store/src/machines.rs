@@ -1,0 +1,156 @@
+//! The machines' side of the store: what the engine lives on (design §4).
+
+use crate::Inner;
+use crate::{
+    BatchRow, ClaimAsk, Claimed, Committed, Entry, Exchange, Filter, Instance, LetGo, Letter, NewInstance, Orphan,
+    Post, Posted, Result, Store, Submitted, Turn,
+};
+use domain::{InstanceId, Time};
+use serde_json::Value;
+use uuid::Uuid;
+
+impl Store {
+    /// Inserts machines with their first history line in one transaction, one statement per table, and answers in order. Posts that came before them are adopted by address; a machine with a [`crate::Guard`] whose key is taken starts in its `held` state.
+    pub async fn submit(&self, instances: Vec<NewInstance>) -> Result<Vec<Submitted>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.submit(instances).await,
+            Inner::Memory(memory) => memory.lock().submit(instances),
+        }
+    }
+
+    /// Makes messages durable, once per (tenant, dedupe), and pulls their addressees' `wake_at` to now. When this answers, they may be acknowledged (S-F).
+    pub async fn post(&self, posts: Vec<Post>) -> Result<Vec<Posted>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.post(posts).await,
+            Inner::Memory(memory) => memory.lock().post(posts),
+        }
+    }
+
+    /// The answer a turn wrote for this post, once there is one.
+    pub async fn answer(&self, ask: Uuid) -> Result<Option<Value>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.answer(ask).await,
+            Inner::Memory(memory) => memory.lock().answer(ask),
+        }
+    }
+
+    /// Takes due rows under a lease, counted durably before this answers (principle 4): most hazardous class first, fair between tenants, with a floor for every class.
+    pub async fn claim(&self, ask: ClaimAsk) -> Result<Vec<Claimed>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.claim(ask).await,
+            Inner::Memory(memory) => memory.lock().claim(ask),
+        }
+    }
+
+    /// Group commit: one transaction, one statement per table. Turns lose nothing by travelling together: a forbidden one is found by bisection and answered alone.
+    pub async fn commit(&self, turns: Vec<Turn>) -> Result<Vec<Committed>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.commit(turns).await,
+            Inner::Memory(memory) => memory.lock().commit(turns),
+        }
+    }
+
+    /// Gives claims back with no byte sent: claims = 0, token compared.
+    pub async fn release(&self, claims: Vec<LetGo>) -> Result<()> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.release(claims).await,
+            Inner::Memory(memory) => memory.lock().release(claims),
+        }
+    }
+
+    /// One machine.
+    pub async fn instance(&self, id: InstanceId) -> Result<Option<Instance>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.instance(id).await,
+            Inner::Memory(memory) => memory.lock().instance(id),
+        }
+    }
+
+    /// One machine by its business key.
+    pub async fn instance_by_key(&self, tenant: &str, workflow: &str, key: &str) -> Result<Option<Instance>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.instance_by_key(tenant, workflow, key).await,
+            Inner::Memory(memory) => memory.lock().instance_by_key(tenant, workflow, key),
+        }
+    }
+
+    /// The machines one machine started, oldest first.
+    pub async fn children(&self, parent: InstanceId) -> Result<Vec<Instance>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.children(parent).await,
+            Inner::Memory(memory) => memory.lock().children(parent),
+        }
+    }
+
+    /// Machines, newest first.
+    pub async fn list(&self, filter: Filter) -> Result<Vec<Instance>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.list(filter).await,
+            Inner::Memory(memory) => memory.lock().list(filter),
+        }
+    }
+
+    /// Every transition of a machine, in order.
+    pub async fn history(&self, id: InstanceId) -> Result<Vec<Entry>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.history(id).await,
+            Inner::Memory(memory) => memory.lock().history(id),
+        }
+    }
+
+    /// Every call a machine made, oldest first, bytes opened.
+    pub async fn exchanges(&self, id: InstanceId) -> Result<Vec<Exchange>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.exchanges(id).await,
+            Inner::Memory(memory) => memory.lock().exchanges(id),
+        }
+    }
+
+    /// Every post a machine was sent, read or not, oldest first.
+    pub async fn letters(&self, id: InstanceId) -> Result<Vec<Letter>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.letters(id).await,
+            Inner::Memory(memory) => memory.lock().letters(id),
+        }
+    }
+
+    /// Posts whose addressee does not exist, received before `older_than` (F71).
+    pub async fn orphans(&self, older_than: Time) -> Result<Vec<Orphan>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.orphans(older_than).await,
+            Inner::Memory(memory) => memory.lock().orphans(older_than),
+        }
+    }
+
+    /// Inserts a batch and its lines in one transaction.
+    pub async fn put_batch(&self, batch: NewInstance, rows: Vec<BatchRow>) -> Result<Submitted> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.put_batch(batch, rows).await,
+            Inner::Memory(memory) => memory.lock().put_batch(batch, rows),
+        }
+    }
+
+    /// Good lines not yet released, in order. Their ids were drawn at upload: releasing twice starts the same machines.
+    pub async fn prepared(&self, batch: InstanceId, after_row: i64, limit: usize) -> Result<Vec<(i64, NewInstance)>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.prepared(batch, after_row, limit).await,
+            Inner::Memory(memory) => memory.lock().prepared(batch, after_row, limit),
+        }
+    }
+
+    /// Where each line of a batch has got to.
+    pub async fn batch_lines(&self, batch: InstanceId, after: i64, limit: usize) -> Result<Vec<crate::BatchLine>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.batch_lines(batch, after, limit).await,
+            Inner::Memory(memory) => memory.lock().batch_lines(batch, after, limit),
+        }
+    }
+
+    /// Counts and sums of a batch.
+    pub async fn batch_sums(&self, batch: InstanceId) -> Result<crate::BatchSums> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.batch_sums(batch).await,
+            Inner::Memory(memory) => memory.lock().batch_sums(batch),
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Machines, posts and claims.
+
+use super::{Machine, Mail, World};
+use crate::memory::writes::owner_of;
+use crate::rank::{self, Candidate};
+use crate::{
+    ClaimAsk, Claimed, Entry, Error, Exchange, Filter, Guard, Instance, LetGo, Letter, NewInstance, Orphan, Post,
+    Posted, Result, Submitted, Target, chain, writes as sql_writes,
+};
+use domain::{InstanceId, Time};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+impl World {
+    pub(crate) fn submit(&mut self, instances: Vec<NewInstance>) -> Result<Vec<Submitted>> {
+        self.atomically(|world| world.insert(&instances))
+    }
+
+    pub(super) fn insert(&mut self, news: &[NewInstance]) -> Result<Vec<Submitted>> {
+        news.iter().map(|new| self.insert_one(new)).collect()
+    }
+
+    fn insert_one(&mut self, new: &NewInstance) -> Result<Submitted> {
+        let key = (new.tenant.clone(), new.workflow.clone(), new.business_key.clone());
+        if let Some(known) = self.by_key.get(&key).and_then(|id| self.machines.get(id)) {
+            let same = known.row.content_hash == new.content_hash;
+            return Ok(if same { Submitted::Known(known.row.id) } else { Submitted::Differs(known.row.id) });
+        }
+        if self.machines.has(&new.id) || new.address.as_ref().is_some_and(|address| self.by_address.has(address)) {
+            return Err(Error::Forbidden("instance_address".into()));
+        }
+        let held = self.guarded(new.id, new.guard.as_ref());
+        let (state, state_name, due) = match &held {
+            Some(guard) => (&guard.held.state, &guard.held.state_name, &guard.held.due),
+            None => (&new.state, &new.state_name, &new.due),
+        };
+        let line = chain::first_line(new, state_name);
+        let head = chain::line("", new.id.0, 1, &line);
+        let row = Instance {
+            id: new.id,
+            workflow: new.workflow.clone(),
+            tenant: new.tenant.clone(),
+            account: new.account.clone(),
+            business_key: new.business_key.clone(),
+            address: new.address.clone(),
+            parent: new.parent,
+            person: new.person,
+            content_hash: new.content_hash.clone(),
+            input: new.input.clone(),
+            state: state.clone(),
+            state_name: state_name.clone(),
+            revision: 1,
+            head: head.clone(),
+            wake_at: due.wake_at,
+            lane: due.lane.clone(),
+            claims: 0,
+            claimed_until: None,
+            created_at: new.at,
+            updated_at: new.at,
+        };
+        let emitted = held.as_ref().map_or(0, |guard| sql_writes::emits(&guard.held.writes));
+        self.machines.put(new.id, Machine { row, class: due.class, signals: 0, seen: 0, emitted, token: None });
+        self.by_key.put(key, new.id);
+        if let Some(address) = &new.address {
+            self.by_address.put(address.clone(), new.id);
+        }
+        self.history.put((new.id, 1), Entry { seq: 1, line, hash: head });
+        self.adopt(new);
+        if let Some(guard) = held {
+            let owner = owner_of(new, self.clock.real());
+            self.apply(&owner, &guard.held.writes)?;
+        }
+        Ok(Submitted::Created(new.id))
+    }
+
+    /// The guard, when its key is another machine's.
+    fn guarded(&mut self, id: InstanceId, guard: Option<&Guard>) -> Option<Guard> {
+        let guard = guard?;
+        if self.duplicates.has(&guard.key) {
+            return Some(guard.clone());
+        }
+        self.duplicates.put(guard.key.clone(), id);
+        None
+    }
+
+    fn adopt(&mut self, new: &NewInstance) {
+        let waits = |mail: &Mail| {
+            mail.instance == Some(new.id)
+                || (mail.instance.is_none() && mail.address.is_some() && mail.address == new.address)
+        };
+        let found: Vec<(Uuid, Time)> =
+            self.inbox.values().filter(|mail| waits(mail)).map(|mail| (mail.letter.id, mail.letter.at)).collect();
+        for (id, at) in found {
+            self.inbox.change(&id, |mail| mail.instance = Some(new.id));
+            self.mail.put((new.id, at, id), ());
+            self.ring(new.id, new.at);
+        }
+    }
+
+    /// Counts a post on its machine and pulls it due.
+    pub(super) fn ring(&mut self, id: InstanceId, at: Time) {
+        self.machines.change(&id, |machine| {
+            machine.signals += 1;
+            machine.row.wake_at = Some(machine.row.wake_at.map_or(at, |wake_at| wake_at.min(at)));
+        });
+    }
+
+    pub(crate) fn post(&mut self, posts: Vec<Post>) -> Result<Vec<Posted>> {
+        self.atomically(|world| Ok(posts.into_iter().map(|post| world.deliver(post)).collect()))
+    }
+
+    pub(super) fn deliver(&mut self, post: Post) -> Posted {
+        let name = post.dedupe.map(|dedupe| (post.tenant.clone(), dedupe));
+        if self.inbox.has(&post.id) || name.as_ref().is_some_and(|name| self.dedupe.has(name)) {
+            return Posted::Duplicate;
+        }
+        if let Some(name) = name {
+            self.dedupe.put(name, post.id);
+        }
+        let (instance, address) = match post.to {
+            Target::Instance(id) => (Some(id), None),
+            Target::Address(address) => (self.by_address.get(&address).copied(), Some(address)),
+        };
+        let letter = Letter { id: post.id, event: post.event, source: post.source, at: post.at };
+        self.inbox.put(post.id, Mail { letter, tenant: post.tenant, instance, address, consumed: false, answer: None });
+        let Some(home) = instance.filter(|id| self.machines.has(id)) else { return Posted::Orphan };
+        self.mail.put((home, post.at, post.id), ());
+        self.ring(home, post.at);
+        Posted::Stored
+    }
+
+    pub(crate) fn answer(&self, ask: Uuid) -> Result<Option<Value>> {
+        Ok(self.inbox.get(&ask).and_then(|mail| mail.answer.clone()))
+    }
+
+    pub(crate) fn claim(&mut self, ask: ClaimAsk) -> Result<Vec<Claimed>> {
+        self.claims += 1;
+        let token = Uuid::from_u128(self.claims);
+        let chosen = rank::choose(self.due(&ask), &ask);
+        for id in &chosen {
+            self.machines.change(&InstanceId(*id), |machine| {
+                machine.row.claims += 1;
+                machine.row.claimed_until = Some(ask.now.real + ask.lease);
+                machine.token = Some(token);
+                machine.seen = machine.signals;
+            });
+        }
+        self.machines.end(true);
+        let machines = chosen.iter().filter_map(|id| self.machines.get(&InstanceId(*id)));
+        let mut claimed: Vec<(i16, Option<Time>, Claimed)> =
+            machines.map(|m| (m.class, m.row.wake_at, self.claimed(m, token))).collect();
+        claimed.sort_by_key(|(class, wake_at, claimed)| (*class, *wake_at, claimed.id));
+        Ok(claimed.into_iter().map(|(.., claimed)| claimed).collect())
+    }
+
+    fn due(&self, ask: &ClaimAsk) -> Vec<Candidate> {
+        let mut free: BTreeMap<(&str, i16, &str), Vec<Candidate>> = BTreeMap::new();
+        let mut expired = Vec::new();
+        for machine in self.machines.values() {
+            let row = &machine.row;
+            let Some(wake_at) = row.wake_at.filter(|at| *at <= ask.now.business) else { continue };
+            if ask.closed_lanes.contains(&row.lane) {
+                continue;
+            }
+            let candidate = Candidate {
+                id: row.id.0,
+                lane: row.lane.clone(),
+                class: machine.class.into(),
+                tenant: row.tenant.clone(),
+                wake_at,
+            };
+            match row.claimed_until {
+                None => free.entry((&row.lane, machine.class, &row.tenant)).or_default().push(candidate),
+                Some(until) if until <= ask.now.real => expired.push((until, candidate)),
+                Some(_) => {}
+            }
+        }
+        let depth = rank::depth(ask.limit, free.len());
+        let mut due: Vec<Candidate> = Vec::new();
+        for mut group in free.into_values() {
+            group.sort_by_key(|candidate| (candidate.wake_at, candidate.id));
+            due.extend(group.into_iter().take(depth));
+        }
+        expired.sort_by_key(|(until, candidate): &(Time, Candidate)| (*until, candidate.id));
+        due.extend(expired.into_iter().take(ask.limit).map(|(_, candidate)| candidate));
+        due
+    }
+
+    fn claimed(&self, machine: &Machine, token: Uuid) -> Claimed {
+        let row = machine.row.clone();
+        Claimed {
+            id: row.id,
+            workflow: row.workflow,
+            tenant: row.tenant,
+            account: row.account,
+            business_key: row.business_key,
+            address: row.address,
+            parent: row.parent,
+            person: row.person,
+            input: row.input,
+            state: row.state,
+            state_name: row.state_name,
+            revision: row.revision,
+            head: row.head,
+            token,
+            claimed_until: row.claimed_until.unwrap_or_default(),
+            claims: row.claims,
+            signals: machine.signals,
+            lane: row.lane,
+            inbox: self.mail_of(row.id).filter(|mail| !mail.consumed).map(|mail| mail.letter.clone()).collect(),
+            created_at: row.created_at,
+        }
+    }
+
+    fn mail_of(&self, id: InstanceId) -> impl Iterator<Item = &Mail> {
+        let from = (id, Time::from_millis(i64::MIN), Uuid::nil());
+        self.mail
+            .range(from..)
+            .take_while(move |((of, ..), ())| *of == id)
+            .filter_map(|((_, _, mail), ())| self.inbox.get(mail))
+    }
+
+    pub(crate) fn release(&mut self, claims: Vec<LetGo>) -> Result<()> {
+        for claim in claims {
+            if self.machines.get(&claim.id).is_some_and(|machine| machine.token == Some(claim.token)) {
+                self.machines.change(&claim.id, |machine| {
+                    (machine.row.claims, machine.row.claimed_until, machine.token) = (0, None, None);
+                    if claim.wake_at.is_some() && machine.signals <= machine.seen {
+                        machine.row.wake_at = claim.wake_at;
+                    }
+                });
+            }
+        }
+        self.machines.end(true);
+        Ok(())
+    }
+
+    pub(crate) fn instance(&self, id: InstanceId) -> Result<Option<Instance>> {
+        Ok(self.machines.get(&id).map(|machine| machine.row.clone()))
+    }
+
+    pub(crate) fn instance_by_key(&self, tenant: &str, workflow: &str, key: &str) -> Result<Option<Instance>> {
+        let id = self.by_key.get(&(tenant.to_owned(), workflow.to_owned(), key.to_owned()));
+        id.map_or(Ok(None), |id| self.instance(*id))
+    }
+
+    pub(crate) fn children(&self, parent: InstanceId) -> Result<Vec<Instance>> {
+        Ok(self
+            .machines
+            .values()
+            .filter(|machine| machine.row.parent == Some(parent))
+            .map(|machine| machine.row.clone())
+            .collect())
+    }
+
+    pub(crate) fn list(&self, filter: Filter) -> Result<Vec<Instance>> {
+        let wanted = |row: &Instance| {
+            filter.workflow.as_ref().is_none_or(|want| row.workflow == *want)
+                && filter.tenant.as_ref().is_none_or(|want| row.tenant == *want)
+                && filter.state.as_ref().is_none_or(|want| row.state_name == *want)
+                && filter.business_key.as_ref().is_none_or(|want| row.business_key == *want)
+                && filter.parent.is_none_or(|want| row.parent == Some(want))
+                && filter.persons.as_ref().is_none_or(|want| row.person.is_some_and(|person| want.contains(&person)))
+                && filter.since.is_none_or(|since| row.created_at >= since)
+                && filter.until.is_none_or(|until| row.created_at < until)
+                && filter.cursor.is_none_or(|cursor| row.id < cursor)
+        };
+        let rows = self.machines.iter().rev().map(|(_, machine)| &machine.row).filter(|row| wanted(row));
+        Ok(rows.take(filter.limit).cloned().collect())
+    }
+
+    pub(crate) fn history(&self, id: InstanceId) -> Result<Vec<Entry>> {
+        Ok(self.history.range((id, 0)..=(id, i64::MAX)).map(|(_, entry)| entry.clone()).collect())
+    }
+
+    pub(crate) fn verify_history(&self, id: InstanceId) -> Result<Option<i64>> {
+        let Some(machine) = self.machines.get(&id) else { return Ok(None) };
+        Ok(chain::broken(id.0, &machine.row.head, machine.row.revision, &self.history(id)?))
+    }
+
+    pub(crate) fn exchanges(&self, id: InstanceId) -> Result<Vec<Exchange>> {
+        let from = (id, Time::from_millis(i64::MIN), Uuid::nil());
+        Ok(self
+            .exchanges
+            .range(from..)
+            .take_while(|((of, ..), _)| *of == id)
+            .map(|(_, exchange)| exchange.clone())
+            .collect())
+    }
+
+    pub(crate) fn letters(&self, id: InstanceId) -> Result<Vec<Letter>> {
+        Ok(self.mail_of(id).map(|mail| mail.letter.clone()).collect())
+    }
+
+    pub(crate) fn orphans(&self, older_than: Time) -> Result<Vec<Orphan>> {
+        let lost = |mail: &&Mail| {
+            !mail.consumed && mail.letter.at < older_than && mail.instance.is_none_or(|id| !self.machines.has(&id))
+        };
+        let mut orphans: Vec<Orphan> = self.inbox.values().filter(lost).map(orphan).collect();
+        orphans.sort_by_key(|orphan| (orphan.letter.at, orphan.letter.id));
+        orphans.truncate(1000);
+        Ok(orphans)
+    }
+}
+
+fn orphan(mail: &Mail) -> Orphan {
+    let address = mail.address.clone().unwrap_or_else(|| mail.instance.map_or(String::new(), |id| id.to_string()));
+    Orphan { tenant: mail.tenant.clone(), address, letter: mail.letter.clone() }
+}

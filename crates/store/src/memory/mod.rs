@@ -1,0 +1,195 @@
+//! The store in memory: the same semantics over ordered maps, for the simulation. Deterministic; nothing here awaits.
+
+mod table;
+mod machines;
+mod commit;
+mod writes;
+mod records;
+mod batch;
+mod office;
+mod watch;
+
+use crate::vault::Vault;
+use crate::{
+    ApiKey, BatchRow, Case, Entry, Exchange, Freeze, Instance, Letter, Options, PermitRow, Result, Schedule, Task,
+};
+use domain::clock::Pace;
+use domain::record::Decision;
+use domain::{Clock, InstanceId, Person, Time};
+use serde_json::Value;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use table::Table;
+use uuid::Uuid;
+
+/// A handle; clones share one world.
+#[derive(Clone)]
+pub(crate) struct Memory {
+    world: Arc<Mutex<World>>,
+    vault: Arc<Vault>,
+    clock: Clock,
+}
+
+/// Everything durable, and what stands for a database's indexes.
+pub(crate) struct World {
+    vault: Arc<Vault>,
+    clock: Clock,
+    pub(crate) pace: Option<Pace>,
+    /// Claims ever made: a claim's token.
+    claims: u128,
+    machines: Table<InstanceId, Machine>,
+    by_key: Table<(String, String, String), InstanceId>,
+    by_address: Table<String, InstanceId>,
+    history: Table<(InstanceId, i64), Entry>,
+    inbox: Table<Uuid, Mail>,
+    /// Letters of a machine, in order.
+    mail: Table<(InstanceId, Time, Uuid), ()>,
+    dedupe: Table<(String, String), Uuid>,
+    outbox: Table<(InstanceId, i64), (String, Value)>,
+    exchanges: Table<(InstanceId, Time, Uuid), Exchange>,
+    duplicates: Table<String, InstanceId>,
+    lines: Table<(InstanceId, i64), BatchEntry>,
+    permits: Table<Uuid, Permit>,
+    evidence: Table<Uuid, crate::EvidenceRow>,
+    gates: Table<InstanceId, Time>,
+    decisions: Table<InstanceId, Decision>,
+    revisions: Table<InstanceId, Decision>,
+    cases: Table<Uuid, CaseEntry>,
+    tasks: Table<Uuid, Task>,
+    people: Table<(String, Uuid), Person>,
+    keys: Table<String, ApiKey>,
+    audit: Table<(String, i64), (crate::Act, String)>,
+    idempotency: Table<(String, String), (String, Option<crate::Saved>)>,
+    settings: Table<String, Value>,
+    freezes: Table<String, Freeze>,
+    lanes: Table<String, Lane>,
+    schedules: Table<String, Schedule>,
+    ticks: Table<(String, Time), ()>,
+}
+
+#[derive(Clone)]
+struct Machine {
+    row: Instance,
+    class: i16,
+    signals: i64,
+    seen: i64,
+    emitted: i64,
+    token: Option<Uuid>,
+}
+
+#[derive(Clone)]
+struct Mail {
+    letter: Letter,
+    tenant: String,
+    instance: Option<InstanceId>,
+    address: Option<String>,
+    consumed: bool,
+    answer: Option<Value>,
+}
+
+#[derive(Clone)]
+struct BatchEntry {
+    row: BatchRow,
+    order: Option<InstanceId>,
+}
+
+#[derive(Clone)]
+struct Permit {
+    row: PermitRow,
+    issued_real: Time,
+}
+
+#[derive(Clone)]
+struct CaseEntry {
+    case: Case,
+    approved_by: Option<String>,
+}
+
+#[derive(Clone)]
+struct Lane {
+    tokens: i64,
+    counted_at: Time,
+    open_until: Option<Time>,
+}
+
+impl Memory {
+    pub(crate) fn new(options: &Options) -> Memory {
+        let vault = Arc::new(Vault::derived(options.master_key));
+        let clock = options.clock.clone();
+        Memory { world: Arc::new(Mutex::new(World::new(vault.clone(), clock.clone()))), vault, clock }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn real(&self) -> Time {
+        self.clock.real()
+    }
+
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.vault
+    }
+}
+
+impl World {
+    fn new(vault: Arc<Vault>, clock: Clock) -> World {
+        World {
+            vault,
+            clock,
+            pace: None,
+            claims: 0,
+            machines: Table::default(),
+            by_key: Table::default(),
+            by_address: Table::default(),
+            history: Table::default(),
+            inbox: Table::default(),
+            mail: Table::default(),
+            dedupe: Table::default(),
+            outbox: Table::default(),
+            exchanges: Table::default(),
+            duplicates: Table::default(),
+            lines: Table::default(),
+            permits: Table::default(),
+            evidence: Table::default(),
+            gates: Table::default(),
+            decisions: Table::default(),
+            revisions: Table::default(),
+            cases: Table::default(),
+            tasks: Table::default(),
+            people: Table::default(),
+            keys: Table::default(),
+            audit: Table::default(),
+            idempotency: Table::default(),
+            settings: Table::default(),
+            freezes: Table::default(),
+            lanes: Table::default(),
+            schedules: Table::default(),
+            ticks: Table::default(),
+        }
+    }
+
+    /// All or nothing. Only the tables that turns write need to go back; the others change by single rows.
+    fn atomically<T>(&mut self, work: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
+        let done = work(self);
+        let keep = done.is_ok();
+        self.machines.end(keep);
+        self.by_key.end(keep);
+        self.by_address.end(keep);
+        self.history.end(keep);
+        self.inbox.end(keep);
+        self.mail.end(keep);
+        self.dedupe.end(keep);
+        self.outbox.end(keep);
+        self.exchanges.end(keep);
+        self.duplicates.end(keep);
+        self.lines.end(keep);
+        self.permits.end(keep);
+        self.evidence.end(keep);
+        self.gates.end(keep);
+        self.decisions.end(keep);
+        self.revisions.end(keep);
+        self.cases.end(keep);
+        self.tasks.end(keep);
+        done
+    }
+}

@@ -1,0 +1,110 @@
+//! Reading what turns wrote, and moving a case by hand.
+
+use super::World;
+use crate::{Case, Error, EvidenceRow, PermitRow, Proposal, Result, Task};
+use domain::InstanceId;
+use domain::record::{Decision, OpenCase};
+use uuid::Uuid;
+
+impl World {
+    pub(crate) fn permit(&self, id: Uuid) -> Result<Option<PermitRow>> {
+        Ok(self.permits.get(&id).map(|permit| permit.row.clone()))
+    }
+
+    pub(crate) fn permits(&self, remit: InstanceId) -> Result<Vec<PermitRow>> {
+        let mut permits: Vec<PermitRow> = self.permits_of(remit).map(|permit| permit.row.clone()).collect();
+        permits.sort_by_key(|row| row.permit.attempt);
+        Ok(permits)
+    }
+
+    pub(crate) fn evidence(&self, remit: InstanceId) -> Result<Vec<EvidenceRow>> {
+        let mut rows: Vec<EvidenceRow> =
+            self.evidence.values().filter(|row| row.evidence.remit == remit).cloned().collect();
+        rows.sort_by_key(|row| (row.evidence.at, row.evidence.id));
+        Ok(rows)
+    }
+
+    pub(crate) fn decision(&self, remit: InstanceId) -> Result<Option<Decision>> {
+        let Some(decision) = self.decisions.get(&remit) else { return Ok(None) };
+        let revision = self.revisions.get(&remit).unwrap_or(decision);
+        Ok(Some(Decision { evidence: revision.evidence, arising_time: revision.arising_time, ..decision.clone() }))
+    }
+
+    pub(crate) fn cases(
+        &self,
+        tenant: &str,
+        state: Option<&str>,
+        kind: Option<&str>,
+        instance: Option<InstanceId>,
+        cursor: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Case>> {
+        let wanted = |case: &&Case| {
+            case.tenant == tenant
+                && state.is_none_or(|want| case.state == want)
+                && kind.is_none_or(|want| case.open.kind == want)
+                && instance.is_none_or(|want| case.instance == want)
+                && cursor.is_none_or(|cursor| case.open.id < cursor)
+        };
+        Ok(self.cases.iter().rev().map(|(_, entry)| &entry.case).filter(wanted).take(limit).cloned().collect())
+    }
+
+    pub(crate) fn case(&self, id: Uuid) -> Result<Option<Case>> {
+        Ok(self.cases.get(&id).map(|entry| entry.case.clone()))
+    }
+
+    pub(crate) fn open_case(&mut self, instance: InstanceId, tenant: &str, case: OpenCase) -> Result<()> {
+        let workflow = self.machines.get(&instance).map(|machine| machine.row.workflow.clone());
+        let workflow = workflow.ok_or_else(|| Error::Forbidden("case_instance".into()))?;
+        self.put_case(instance, &workflow, tenant, &case);
+        self.cases.end(true);
+        Ok(())
+    }
+
+    pub(crate) fn propose(&mut self, case: Uuid, proposal: Proposal) -> Result<bool> {
+        let state = self.cases.get(&case).map(|entry| (entry.case.state.as_str(), entry.case.proposal.as_ref()));
+        let fits =
+            state.is_some_and(|(state, before)| state == "open" || (state == "proposed" && before == Some(&proposal)));
+        if fits {
+            self.cases.change(&case, |entry| {
+                entry.case.state = "proposed".into();
+                entry.case.proposal = Some(proposal);
+            });
+            self.cases.end(true);
+        }
+        Ok(fits)
+    }
+
+    pub(crate) fn approve_case(&mut self, case: Uuid, by: &str) -> Result<Option<Proposal>> {
+        let Some(entry) = self.cases.get(&case).filter(|entry| entry.case.state == "proposed") else { return Ok(None) };
+        if entry.approved_by.as_ref().is_some_and(|before| before != by) {
+            return Ok(None);
+        }
+        let proposal = entry.case.proposal.clone();
+        if proposal.as_ref().is_none_or(|proposal| proposal.by == by) {
+            return Err(Error::Forbidden("case_four_eyes".into()));
+        }
+        self.cases.change(&case, |entry| entry.approved_by = Some(by.to_owned()));
+        self.cases.end(true);
+        Ok(proposal)
+    }
+
+    pub(crate) fn tasks(
+        &self,
+        tenant: &str,
+        open_only: bool,
+        kind: Option<&str>,
+        instance: Option<InstanceId>,
+        cursor: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Task>> {
+        let wanted = |task: &&Task| {
+            task.tenant == tenant
+                && !(open_only && task.closed_at.is_some())
+                && kind.is_none_or(|want| task.kind == want)
+                && instance.is_none_or(|want| task.instance == want)
+                && cursor.is_none_or(|cursor| task.id < cursor)
+        };
+        Ok(self.tasks.iter().rev().map(|(_, task)| task).filter(wanted).take(limit).cloned().collect())
+    }
+}

@@ -1,0 +1,123 @@
+//! People: snapshots sealed field by field, found through blind indexes (security.md §1).
+
+use crate::connect::work;
+use crate::sql::{Into, Row, Value};
+use crate::vault::{Keys, Place};
+use crate::{Error, Result, Sql};
+use domain::{BankCard, Cellphone, IdCard, Person, PersonName, ids};
+use std::sync::PoisonError;
+use uuid::Uuid;
+
+const INSERT: Into = Into {
+    name: "person.put",
+    table: "person",
+    columns: "id uuid, tenant text, fingerprint text, name bytea, id_card bytea, cellphone bytea, bankcard bytea, name_ix text, \
+              id_card_ix text, cellphone_ix text, tail_ix text, bankcard_ix text",
+    suffix: "on conflict (tenant, fingerprint) do nothing",
+};
+/// Opened people kept in memory; a turn needs the same person a few times in a row.
+const CACHED: usize = 4096;
+
+impl Sql {
+    pub(crate) async fn put_person(&self, tenant: &str, person: &Person) -> Result<Uuid> {
+        let keys = self.keys_of(tenant).await?;
+        let fields =
+            [person.name.expose(), person.id_card.expose(), person.cellphone.expose(), person.bankcard.expose()];
+        let fingerprint = self.vault.fingerprint(tenant, "person", &fields);
+        let known = "-- person.known\nselect id from person where tenant = $1 and fingerprint = $2";
+        if let Some(row) = self.one(known, vec![tenant.into(), (&fingerprint).into()]).await? {
+            return row.get("id");
+        }
+        let row = row_of(&keys, ids::draw(self.clock.real()), tenant, &fingerprint, person);
+        let (tenant, fingerprint) = (tenant.to_owned(), fingerprint);
+        let work = work(move |c| {
+            let (row, values) = (row.clone(), vec![(&tenant).into(), (&fingerprint).into()]);
+            Box::pin(async move {
+                c.insert(&INSERT, vec![row]).await?;
+                Ok(c.one(known, values).await?.ok_or(Error::Unavailable)?.get("id")?)
+            })
+        });
+        self.pool.write(work).await
+    }
+
+    pub(crate) async fn person(&self, tenant: &str, id: Uuid) -> Result<Option<Person>> {
+        let key = (tenant.to_owned(), id);
+        if let Some(person) = self.people.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(Some(person.clone()));
+        }
+        let sql =
+            "-- person.get\nselect id, name, id_card, cellphone, bankcard from person where tenant = $1 and id = $2";
+        let Some(row) = self.one(sql, vec![tenant.into(), id.into()]).await? else { return Ok(None) };
+        let person = open(&*self.keys_of(tenant).await?, tenant, id, &row)?;
+        let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        if people.len() >= CACHED {
+            people.clear();
+        }
+        people.insert(key, person.clone());
+        Ok(Some(person))
+    }
+
+    pub(crate) async fn find_persons(&self, tenant: &str, text: &str) -> Result<Vec<Uuid>> {
+        let keys = self.keys_of(tenant).await?;
+        let text = text.trim();
+        let name = PersonName::parse(text).map_or_else(|_| text.to_owned(), |name| name.expose().to_owned());
+        let sql = "-- person.find\nselect id from person where tenant = $1 and (name_ix = $2 or id_card_ix = $3 or cellphone_ix = $4 \
+                   or tail_ix = $5 or bankcard_ix = $6) order by id limit 1000";
+        let values = vec![
+            tenant.into(),
+            keys.blind("name", &name).into(),
+            keys.blind("id_card", &text.to_uppercase()).into(),
+            keys.blind("cellphone", text).into(),
+            keys.blind("tail", text).into(),
+            keys.blind("bankcard", text).into(),
+        ];
+        self.all(sql, values).await?.iter().map(|row| row.get("id")).collect()
+    }
+
+    pub(crate) async fn persons_same_id(&self, tenant: &str, id: Uuid) -> Result<Vec<Uuid>> {
+        let sql = "-- person.same_id\nselect b.id from person a join person b on b.tenant = a.tenant and b.id_card_ix = a.id_card_ix \
+                   where a.tenant = $1 and a.id = $2 order by b.id";
+        self.all(sql, vec![tenant.into(), id.into()]).await?.iter().map(|row| row.get("id")).collect()
+    }
+}
+
+fn row_of(keys: &Keys, id: Uuid, tenant: &str, fingerprint: &str, person: &Person) -> Vec<Value> {
+    let (name, id_card) = (person.name.expose(), person.id_card.expose());
+    let (phone, card) = (person.cellphone.expose(), person.bankcard.expose());
+    let seal = |column: &str, value: &str| -> Value {
+        keys.seal(&Place { tenant, table: "person", column, row: id }, value.as_bytes()).into()
+    };
+    vec![
+        id.into(),
+        tenant.into(),
+        fingerprint.into(),
+        seal("name", name),
+        seal("id_card", id_card),
+        seal("cellphone", phone),
+        seal("bankcard", card),
+        keys.blind("name", name).into(),
+        keys.blind("id_card", id_card).into(),
+        keys.blind("cellphone", phone).into(),
+        keys.blind("tail", tail(phone)).into(),
+        keys.blind("bankcard", card).into(),
+    ]
+}
+
+/// The last four digits of a phone.
+pub(crate) fn tail(phone: &str) -> &str {
+    phone.get(phone.len().saturating_sub(4)..).unwrap_or(phone)
+}
+
+fn open(keys: &Keys, tenant: &str, id: Uuid, row: &Row) -> Result<Person> {
+    let field = |column: &str| -> Result<String> {
+        let sealed: Vec<u8> = row.get(column)?;
+        let plain = keys.open(&Place { tenant, table: "person", column, row: id }, &sealed)?;
+        String::from_utf8(plain).map_err(|_| row.corrupt(column))
+    };
+    Ok(Person {
+        name: PersonName::parse(&field("name")?).map_err(|_| row.corrupt("name"))?,
+        id_card: IdCard::parse(&field("id_card")?).map_err(|_| row.corrupt("id_card"))?,
+        cellphone: Cellphone::parse(&field("cellphone")?).map_err(|_| row.corrupt("cellphone"))?,
+        bankcard: BankCard::parse(&field("bankcard")?).map_err(|_| row.corrupt("bankcard"))?,
+    })
+}

@@ -1,0 +1,445 @@
+//! The rows that cross the store's boundary. Field names are the columns' names.
+
+use domain::record::{OpenCase, Write};
+use domain::{InstanceId, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// One reading of the shared clock: business time decides, real (database) time leases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    pub business: Time,
+    pub real: Time,
+}
+
+/// Where an instance waits: its due time, and what it will need when due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    /// Business time; `None` at rest.
+    pub wake_at: Option<Time>,
+    /// `account:group`, or `-` for turns that call nobody.
+    pub lane: String,
+    /// Hazard class, 0 first.
+    pub class: i16,
+}
+
+/// A machine to be inserted with its first history line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewInstance {
+    pub id: InstanceId,
+    pub workflow: String,
+    pub tenant: String,
+    pub account: String,
+    pub business_key: String,
+    /// Where signals find it before anybody knows its id: `account/request_id`. Posts that came first are adopted.
+    pub address: Option<String>,
+    pub parent: Option<InstanceId>,
+    /// The prepared row (batch, number) it comes from.
+    pub batch_row: Option<(InstanceId, i64)>,
+    pub person: Option<Uuid>,
+    /// Hex digest of the business content: the same key with the same content is the same instance.
+    pub content_hash: String,
+    pub input: Value,
+    pub state: Value,
+    pub state_name: String,
+    pub due: Due,
+    pub guard: Option<Guard>,
+    pub at: Time,
+}
+
+/// The semantic duplicate rule (P12): the first instance under `key` goes, later ones start in `held`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Guard {
+    pub key: String,
+    pub held: Held,
+}
+
+/// The first state of a suspected duplicate, with the writes that give it an owner (a task with an SLA).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    pub state: Value,
+    pub state_name: String,
+    pub due: Due,
+    pub writes: Vec<Write>,
+}
+
+/// What came of one insert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Submitted {
+    Created(InstanceId),
+    /// The key exists with the same content.
+    Known(InstanceId),
+    /// The key exists with other content: nothing was written.
+    Differs(InstanceId),
+}
+
+/// A durable message for a machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Post {
+    pub id: Uuid,
+    pub tenant: String,
+    pub to: Target,
+    /// Serialised event of the addressee's machine.
+    pub event: Value,
+    /// `callback`, `api`, `machine`: the cause written to history.
+    pub source: String,
+    /// The same key again changes nothing.
+    pub dedupe: Option<String>,
+    /// Exact bytes received; sealed at rest.
+    pub raw: Option<Vec<u8>>,
+    pub at: Time,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    Instance(InstanceId),
+    /// Kept as an orphan until an instance with this address exists.
+    Address(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Posted {
+    Stored,
+    Duplicate,
+    /// Durable, and its addressee does not exist (yet).
+    Orphan,
+}
+
+/// What a worker has room for.
+#[derive(Debug, Clone)]
+pub struct ClaimAsk {
+    pub limit: usize,
+    /// Lanes that may not be touched now: full here, frozen, or their breaker is open.
+    pub closed_lanes: Vec<String>,
+    /// Most rows of one lane in this claim.
+    pub per_lane: usize,
+    pub lease: Duration,
+    pub now: Moment,
+}
+
+/// A row under a live claim: the write-ahead record of whatever its state wants.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    pub id: InstanceId,
+    pub workflow: String,
+    pub tenant: String,
+    pub account: String,
+    pub business_key: String,
+    pub address: Option<String>,
+    pub parent: Option<InstanceId>,
+    pub person: Option<Uuid>,
+    pub input: Value,
+    pub state: Value,
+    pub state_name: String,
+    pub revision: i64,
+    /// Hash of the last history line.
+    pub head: String,
+    pub token: Uuid,
+    pub claimed_until: Time,
+    /// Claims since the last transition, this one included: 2 or more means a send may have happened.
+    pub claims: i32,
+    pub signals: i64,
+    pub lane: String,
+    pub inbox: Vec<Letter>,
+    pub created_at: Time,
+}
+
+/// An unconsumed post.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Letter {
+    pub id: Uuid,
+    pub event: Value,
+    pub source: String,
+    pub at: Time,
+}
+
+/// One line of an instance's append-only, hash-chained history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    pub event: String,
+    /// The whole event; ids and words, never personal data.
+    pub detail: Value,
+    pub from: String,
+    pub to: String,
+    pub at: Time,
+    /// `timer`, `call`, `callback`, `api`, `machine`, `takeover`, `submit`.
+    pub cause: String,
+    pub exchange: Option<Uuid>,
+}
+
+/// One call's exact bytes; sealed at rest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewExchange {
+    pub id: Uuid,
+    pub operation: String,
+    pub request: Vec<u8>,
+    pub answer: Vec<u8>,
+    pub status: Option<u16>,
+    pub verdict: String,
+    pub took_ms: i64,
+    pub at: Time,
+}
+
+/// Everything one instance writes in one commit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Turn {
+    pub id: InstanceId,
+    pub tenant: String,
+    pub account: String,
+    pub token: Uuid,
+    /// The revision this turn started from. Each line raises it by one.
+    pub revision: i64,
+    pub head: String,
+    pub state: Value,
+    pub state_name: String,
+    pub due: Due,
+    /// `signals` as claimed: a post since then makes the row due now.
+    pub seen: i64,
+    pub lines: Vec<Line>,
+    /// Letters read by this turn.
+    pub consumed: Vec<Uuid>,
+    pub writes: Vec<Write>,
+    pub children: Vec<NewInstance>,
+    pub exchanges: Vec<NewExchange>,
+    /// Keep the claim for the next turn (claims = 1 for the new state), until this real time.
+    pub keep_until: Option<Time>,
+    /// Real database time after which this turn must not be committed (a permit must not be older than *f*).
+    pub not_after: Option<Time>,
+    pub at: Time,
+}
+
+/// What came of one turn in a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Committed {
+    /// Durable. New revision and head, and `signals` at commit.
+    Done { revision: i64, head: String, signals: i64 },
+    /// Somebody else moved the row, or `not_after` has passed: nothing of this turn was written.
+    Conflict,
+    /// A constraint forbids it (its name): nothing of this turn was written. A bug or an attack: park it.
+    Forbidden(String),
+}
+
+/// Gives a claim back with no byte sent and nothing written: claims = 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetGo {
+    pub id: InstanceId,
+    pub token: Uuid,
+    /// `None` leaves `wake_at` as it is.
+    pub wake_at: Option<Time>,
+}
+
+/// An instance as the API and the audits see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Instance {
+    pub id: InstanceId,
+    pub workflow: String,
+    pub tenant: String,
+    pub account: String,
+    pub business_key: String,
+    pub address: Option<String>,
+    pub parent: Option<InstanceId>,
+    pub person: Option<Uuid>,
+    pub content_hash: String,
+    pub input: Value,
+    pub state: Value,
+    pub state_name: String,
+    pub revision: i64,
+    pub head: String,
+    pub wake_at: Option<Time>,
+    pub lane: String,
+    pub claims: i32,
+    pub claimed_until: Option<Time>,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+/// Which instances to list; newest first, by id below `cursor`.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub workflow: Option<String>,
+    pub tenant: Option<String>,
+    pub state: Option<String>,
+    pub business_key: Option<String>,
+    pub parent: Option<InstanceId>,
+    pub persons: Option<Vec<Uuid>>,
+    pub since: Option<Time>,
+    pub until: Option<Time>,
+    pub cursor: Option<InstanceId>,
+    pub limit: usize,
+}
+
+/// A history line as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub seq: i64,
+    pub line: Line,
+    pub hash: String,
+}
+
+/// A case as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    pub open: OpenCase,
+    pub instance: InstanceId,
+    pub workflow: String,
+    pub tenant: String,
+    /// `open`, `proposed`, `resolved`.
+    pub state: String,
+    pub proposal: Option<Proposal>,
+    pub resolved_at: Option<Time>,
+    pub resolved_how: Option<String>,
+}
+
+/// A move that waits for a second person (四眼原则). The approval must name the same payload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Proposal {
+    #[serde(rename = "move")]
+    pub name: String,
+    pub reason: String,
+    pub evidence: Option<Value>,
+    pub by: String,
+    pub at: Time,
+}
+
+/// A human task as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    pub id: Uuid,
+    pub kind: String,
+    pub instance: InstanceId,
+    pub tenant: String,
+    pub sla_at: Time,
+    pub opened_at: Time,
+    pub closed_at: Option<Time>,
+}
+
+/// A permit as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PermitRow {
+    pub permit: domain::record::Permit,
+    pub tenant: String,
+}
+
+/// An evidence row as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvidenceRow {
+    pub evidence: domain::record::Evidence,
+    pub revoked_at: Option<Time>,
+}
+
+/// A call as stored, bytes opened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exchange {
+    pub exchange: NewExchange,
+    pub instance: InstanceId,
+}
+
+/// One line of an uploaded batch: either prepared (a machine to be) or wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchRow {
+    pub row: i64,
+    /// The order to be, without its id; `None` when the row is wrong.
+    pub prepared: Option<NewInstance>,
+    /// What the row asks to be paid, for the batch's sum; 0 when it is wrong.
+    pub amount_fen: i64,
+    pub errors: Vec<RowError>,
+}
+
+/// What is wrong with one field of one row, in a code and two languages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowError {
+    pub field: String,
+    pub code: String,
+    pub message: String,
+    pub message_zh: String,
+}
+
+/// Where each good row of a batch has got to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchLine {
+    pub row: i64,
+    pub business_key: Option<String>,
+    pub order: Option<InstanceId>,
+    /// The order's state, once released.
+    pub state: Option<String>,
+    pub errors: Vec<RowError>,
+}
+
+/// An API key: the secret itself is shown once and never stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApiKey {
+    pub id: String,
+    pub tenant: String,
+    /// The person, for four-eyes.
+    pub name: String,
+    pub role: String,
+    /// Hex SHA-256 of the secret.
+    pub digest: String,
+    pub created_at: Time,
+    pub revoked_at: Option<Time>,
+}
+
+/// An answer kept under an Idempotency-Key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Idempotency {
+    /// First use: the caller runs the request and saves its answer.
+    Fresh,
+    /// Begun by an earlier request that has not answered yet.
+    Running,
+    Done(Saved),
+    /// The key was used with another body.
+    OtherBody,
+}
+
+/// One administrative act (audit chain per tenant).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Act {
+    pub who: String,
+    pub what: String,
+    pub subject: String,
+    pub detail: Value,
+    pub at: Time,
+}
+
+/// One freeze switch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freeze {
+    /// `all`, `account:NAME`, `tenant:NAME`, `location:ID`.
+    pub scope: String,
+    pub create: bool,
+    pub pay: bool,
+    pub confirm: bool,
+    pub cancel: bool,
+}
+
+/// A lane's shared state (design §4 Lanes): visible to operators, who may force it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneState {
+    pub lane: String,
+    /// The breaker is open until this real time.
+    pub open_until: Option<Time>,
+}
+
+/// The result of one safety audit: how many rows break it, and up to ten of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub audit: String,
+    pub count: i64,
+    pub examples: Vec<String>,
+}
+
+/// `levee_instances{workflow,state}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    pub workflow: String,
+    pub state: String,
+    pub count: i64,
+}

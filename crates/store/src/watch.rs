@@ -1,0 +1,59 @@
+//! What watchers ask: counts, the oldest due row, limbo, money at risk.
+
+use crate::sql::Row;
+use crate::{Count, Finding, Moment, Result, Sql};
+use domain::Time;
+use sqlx::AssertSqlSafe;
+
+/// How many broken rows a finding names.
+pub(crate) const EXAMPLES: usize = 10;
+
+impl Sql {
+    pub(crate) async fn counts(&self) -> Result<Vec<Count>> {
+        let sql = "-- instance.counts\nselect workflow, state_name, count(*) as n from instance group by workflow, state_name order by 1, 2";
+        let read = |row: &Row| {
+            Ok(Count { workflow: row.get("workflow")?, state: row.get("state_name")?, count: row.get("n")? })
+        };
+        self.all(sql, vec![]).await?.iter().map(read).collect()
+    }
+
+    pub(crate) async fn due_oldest(&self, now: Time) -> Result<Option<Time>> {
+        let sql = "-- instance.due_oldest\nselect min(wake_at) as at from instance where wake_at is not null and wake_at <= $1 and token is null";
+        self.one(sql, vec![now.into()]).await?.map_or(Ok(None), |row| row.time_or("at"))
+    }
+
+    pub(crate) async fn next_wake(&self) -> Result<Option<Time>> {
+        let sql = "-- instance.next_wake\nselect min(wake_at) as at from instance where wake_at is not null";
+        self.one(sql, vec![]).await?.map_or(Ok(None), |row| row.time_or("at"))
+    }
+
+    pub(crate) async fn live_claims(&self, real: Time) -> Result<i64> {
+        let sql = "-- instance.live_claims\nselect count(*) as n from instance where token is not null and claimed_until > $1";
+        self.one(sql, vec![real.into()]).await?.map_or(Ok(0), |row| row.get("n"))
+    }
+
+    pub(crate) async fn limbo(&self, now: Moment, resting: &[(String, String)]) -> Result<Finding> {
+        // Workflow and state in one word; neither contains a space.
+        let resting: Vec<String> = resting.iter().map(|(workflow, state)| format!("{workflow} {state}")).collect();
+        let sql = format!(
+            "-- instance.limbo\nselect i.id from instance i where i.wake_at is null and (i.claimed_until is null or i.claimed_until <= $1) \
+             and not {} and not exists (select 1 from task t where t.instance = i.id and t.closed_at is null) \
+             and not exists (select 1 from \"case\" c where c.instance = i.id and c.state <> 'resolved') order by i.id",
+            self.listed("i.workflow || ' ' || i.state_name", 2)
+        );
+        let lost = self.all(AssertSqlSafe(sql), vec![now.real.into(), resting.into()]).await?;
+        let lost = lost.iter().map(|row| Ok(row.id("id")?.to_string())).collect::<Result<_>>()?;
+        Ok(finding("L-2", lost))
+    }
+
+    pub(crate) async fn money_at_risk(&self) -> Result<i64> {
+        let sql = "-- evidence.at_risk\nselect cast(coalesce(sum(e.amount_fen), 0) as bigint) as fen from evidence e \
+                   join instance i on i.id = e.remit where e.revoked_at is null and i.state_name <> 'levied'";
+        self.one(sql, vec![]).await?.map_or(Ok(0), |row| row.get("fen"))
+    }
+}
+
+pub(crate) fn finding(audit: &str, broken: Vec<String>) -> Finding {
+    let count = i64::try_from(broken.len()).unwrap_or(i64::MAX);
+    Finding { audit: audit.to_owned(), count, examples: broken.into_iter().take(EXAMPLES).collect() }
+}

@@ -1,0 +1,66 @@
+//! The fetcher: claims no more rows than there is room for, when the bell rings or at the next poll.
+
+use engine::{Claimed, Engine};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// Between attempts while the store does not answer (F18, F20): first, and at most.
+const BACK_OFF_FIRST: Duration = Duration::from_millis(200);
+const BACK_OFF_LONGEST: Duration = Duration::from_secs(2);
+
+/// Fills the channel until it is told to stop, or until nobody takes rows any more.
+pub(crate) async fn fetch(engine: Engine, rows: mpsc::Sender<Claimed>, stop: CancellationToken, poll: Duration) {
+    let mut back_off = BACK_OFF_FIRST;
+    while let Some(room) = stop.run_until_cancelled(room(&rows)).await.flatten() {
+        // Not cut short by the stop: what a dropped claim has taken would lie idle for a lease.
+        let pause = match engine.claim(room).await {
+            Ok(claimed) if claimed.is_empty() => Duration::ZERO,
+            Ok(claimed) => {
+                back_off = BACK_OFF_FIRST;
+                hand_over(&engine, &rows, claimed).await;
+                continue;
+            }
+            Err(error) => {
+                tracing::warn!(%error, ?back_off, "failed to claim");
+                let pause = back_off;
+                back_off = (back_off * 2).min(BACK_OFF_LONGEST);
+                pause
+            }
+        };
+        let idle = async {
+            if pause.is_zero() {
+                tokio::select! { () = engine.bell.rung() => {} () = sleep(poll) => {} }
+            } else {
+                sleep(pause).await;
+            }
+        };
+        stop.run_until_cancelled(idle).await;
+    }
+}
+
+/// Room for a claim that is worth its flush: a quarter of the channel. `None` when nobody reads it any more.
+async fn room(rows: &mpsc::Sender<Claimed>) -> Option<usize> {
+    let enough = (rows.max_capacity() / 4).max(1);
+    drop(rows.reserve_many(enough).await.ok()?);
+    Some(rows.capacity())
+}
+
+async fn hand_over(engine: &Engine, rows: &mpsc::Sender<Claimed>, claimed: Vec<Claimed>) {
+    let mut left = Vec::new();
+    for row in claimed {
+        if let Err(refused) = rows.send(row).await {
+            left.push(refused.0);
+        }
+    }
+    give_back(engine, left).await;
+}
+
+/// Rows nobody has begun go back to the fleet at once.
+pub(crate) async fn give_back(engine: &Engine, rows: Vec<Claimed>) {
+    let count = rows.len();
+    if let Err(error) = engine.release(rows).await {
+        tracing::warn!(%error, count, "failed to give claims back: their leases lapse");
+    }
+}

@@ -1,0 +1,147 @@
+//! One process's worker from start to stop.
+
+use crate::backend::{Due, Rows};
+use crate::{fetch, gather, house};
+use apalis::prelude::{Monitor, MonitorError, ParallelizeExt, WorkerBuilder, WorkerBuilderExt};
+use engine::{Claimed, Committer, Engine};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How one process works.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Rows driven at once.
+    pub concurrency: usize,
+    /// How long a due row waits at most for a worker when no ring is heard (F15).
+    pub poll: Duration,
+    /// Most turns in one commit.
+    pub group: usize,
+    /// Commits under way at once: one for SQLite, which has one writer.
+    pub committers: usize,
+    /// How long a group that begins to gather waits for more.
+    pub linger: Duration,
+    /// How long calls under way may still take when the worker is told to stop (F7).
+    pub grace: Duration,
+    /// How often gauges are set, and how often the safety audits run.
+    pub figures: Duration,
+    pub audits: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            concurrency: 64,
+            poll: Duration::from_millis(50),
+            group: 512,
+            committers: 1,
+            linger: Duration::from_millis(1),
+            grace: Duration::from_secs(25),
+            figures: Duration::from_secs(15),
+            audits: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Why a worker ended that was not told to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("keep the workers running")]
+    Monitor(#[source] MonitorError),
+    #[error("keep the workers running: they ended by themselves")]
+    Ended,
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// How long the last writes of abandoned turns are waited for.
+const LAST_WRITES: Duration = Duration::from_secs(2);
+
+/// Works until told to stop, and then: claims no more, begins no call, ends or abandons those under way, gives claims back, flushes.
+/// An error means that the process should end: a supervisor starts it afresh, and the rows are where they were.
+pub async fn run(engine: Engine, stop: CancellationToken, options: Options) -> Result<()> {
+    let helpers = CancellationToken::new();
+    let _ends_helpers = helpers.clone().drop_guard();
+    let stopping = async {
+        stop.cancelled().await;
+        engine.stop_sending();
+        helpers.cancel();
+        Ok(())
+    };
+    let (hand_over, rows) = mpsc::channel(options.concurrency.div_ceil(2));
+    let (committer, committers) = committers(&engine, &options);
+    let fetcher = tokio::spawn(fetch::fetch(engine.clone(), hand_over, helpers.clone(), options.poll));
+    let housekeeper = tokio::spawn(house::keep(engine.clone(), helpers.clone(), options.clone()));
+    let monitor = monitor(&engine, Rows(Arc::new(Mutex::new(rows))), committer, &options, stop.clone());
+    let ended = tokio::select! {
+        ended = monitor.run_with_signal(stopping) => Some(ended),
+        () = over(&stop, options.grace) => None,
+    };
+    helpers.cancel();
+    if ended.is_none() {
+        tracing::warn!("abandoned the calls still under way: their leases lapse, and what they did is asked for");
+    }
+    let told = stop.is_cancelled();
+    let _ = timeout(LAST_WRITES, last_writes(&engine, fetcher, committers)).await;
+    housekeeper.abort();
+    match ended {
+        Some(Err(error)) => Err(Error::Monitor(error)),
+        Some(Ok(())) | None if told => Ok(()),
+        Some(Ok(())) | None => Err(Error::Ended),
+    }
+}
+
+fn committers(engine: &Engine, options: &Options) -> (Committer, Vec<JoinHandle<()>>) {
+    let (gather, queue) = mpsc::channel(options.group);
+    let queue = Arc::new(tokio::sync::Mutex::new(queue));
+    let commit = || tokio::spawn(gather::gather(engine.clone(), queue.clone(), options.group, options.linger));
+    let tasks = (0..options.committers.max(1)).map(|_| commit()).collect();
+    (Committer::Grouped(gather), tasks)
+}
+
+/// The apalis worker. Every row runs in a task of its own (all cores, and a panic is that row's alone, F10); the limit stands
+/// outside, so that no row leaves the channel before it can begin.
+fn monitor(engine: &Engine, rows: Rows, committer: Committer, options: &Options, stop: CancellationToken) -> Monitor {
+    let (engine, concurrency) = (engine.clone(), options.concurrency);
+    // Never the name of an earlier process: apalis treats a known name as its own past.
+    let name = format!("levee-{}-{}", std::process::id(), engine.clock.real().millis());
+    let worker = move |restarts: usize| {
+        let (drives, committer) = (engine.clone(), committer.clone());
+        let drive = move |row: Claimed| {
+            let (engine, committer) = (drives.clone(), committer.clone());
+            async move {
+                engine.drive(row, &committer).await;
+            }
+        };
+        WorkerBuilder::new(format!("{name}-{restarts}"))
+            .backend(Due::new(engine.clone(), rows.clone()))
+            .concurrency(concurrency)
+            .parallelize(tokio::spawn)
+            .enable_tracing()
+            .catch_panic()
+            .build(drive)
+    };
+    Monitor::new().register(worker).should_restart(move |worker, error| {
+        tracing::error!(worker = worker.name(), %error, "worker failed");
+        !stop.is_cancelled()
+    })
+}
+
+/// Ends when the grace after the stop is over.
+async fn over(stop: &CancellationToken, grace: Duration) {
+    stop.cancelled().await;
+    sleep(grace).await;
+}
+
+async fn last_writes(engine: &Engine, fetcher: JoinHandle<()>, committers: Vec<JoinHandle<()>>) {
+    let _ = fetcher.await;
+    for committer in committers {
+        let _ = committer.await;
+    }
+    if let Err(error) = engine.return_tokens().await {
+        tracing::debug!(%error, "failed to return tokens");
+    }
+}
