@@ -1,1 +1,33 @@
-fn main() {}
+//! `levee`: the one binary. Roles, commands, configuration, wiring.
+
+mod cli;
+mod config;
+mod wiring;
+mod serve;
+mod sim;
+mod migrate;
+mod doctor;
+mod client;
+mod show;
+mod workflow;
+mod demo;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    cli::log(&cli);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let Ok(runtime) = runtime else {
+        eprintln!("levee: the operating system gave no threads");
+        return ExitCode::from(1);
+    };
+    match runtime.block_on(cli::run(cli)) {
+        Ok(code) => code,
+        Err(why) => {
+            eprintln!("levee: {why:#}");
+            ExitCode::from(cli::code_of(&why))
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! `POST /v1/remits/{id}/payout-results`: what became of a payment. Twice, late or against an earlier word is safe: it opens a case
+//! at most, nothing flips.
+
+use crate::api::{Api, Deed};
+use crate::orders::draft::{Faults, amount, printable};
+use crate::problem::{Error, FieldError, Problem};
+use crate::read::{Id, Json};
+use crate::remits::proof::{payee_matches, time};
+use crate::remits::view::{RemitView, view};
+use crate::remits::{Known, find};
+use crate::role::Caller;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::record::Permit;
+use domain::{Money, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workflows::remit::Paid;
+
+/// What the bank says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PayoutOutcome {
+    /// Final.
+    Paid,
+    /// Bank-final: nothing was paid, and nothing can be under this number.
+    Failed,
+    /// Nobody knows.
+    Unknown,
+    /// 退票.
+    Returned,
+}
+
+/// A payer's report.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PayoutReport {
+    pub(crate) permit_id: Uuid,
+    pub(crate) outcome: PayoutOutcome,
+    /// Required for `paid`.
+    pub(crate) amount: Option<String>,
+    /// The bank's final success time; required for `paid`.
+    pub(crate) paid_at: Option<String>,
+    /// 银行流水号; required for `paid`.
+    #[schema(max_length = 64)]
+    pub(crate) bank_serial: Option<String>,
+    pub(crate) bank_order_no: Option<String>,
+    pub(crate) payee_bankcard_no: Option<String>,
+    /// 回单, base64.
+    pub(crate) voucher_pdf: Option<String>,
+}
+
+/// The report is durable; the remit as it stood just then.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Accepted {
+    pub(crate) accepted: bool,
+    pub(crate) remit: RemitView,
+}
+
+/// Report what became of a payment.
+#[utoipa::path(post, path = "/v1/remits/{id}/payout-results", tag = "remits", params(("id" = uuid::Uuid, Path)), request_body = PayoutReport, responses(
+    (status = 202, body = Accepted), (status = 400, body = Problem), (status = 404, description = "not_found or unknown_permit", body = Problem)))]
+pub(crate) async fn report(State(api): State<Api>, caller: Caller, deed: Deed, id: Id, Json(body): Json<PayoutReport>) -> Result<(StatusCode, axum::Json<Accepted>), Error> {
+    let remit = find(&api, &caller, id.instance()).await?;
+    let permit = permit_of(&api, &remit, body.permit_id).await?;
+    let event = event(&api, &caller, &remit, &permit, &body).await?;
+    api.tell(&caller, &deed, remit.row.id, event).await?;
+    accepted(&api, &caller, id).await
+}
+
+/// What every report is answered with.
+pub(crate) async fn accepted(api: &Api, caller: &Caller, id: Id) -> Result<(StatusCode, axum::Json<Accepted>), Error> {
+    let remit = view(api, find(api, caller, id.instance()).await?).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(Accepted { accepted: true, remit })))
+}
+
+/// A permit of this remit.
+pub(crate) async fn permit_of(api: &Api, remit: &Known, id: Uuid) -> Result<Permit, Error> {
+    let found = api.store().permit(id).await?.filter(|row| row.permit.remit == remit.row.id);
+    found.map(|row| row.permit).ok_or_else(|| Error::Missing { code: "unknown_permit", detail: "this remit has no such permit".into() })
+}
+
+async fn event(api: &Api, caller: &Caller, remit: &Known, permit: &Permit, body: &PayoutReport) -> Result<Value, Error> {
+    let fields = Fields::check(permit, body)?;
+    let permit = permit.id;
+    Ok(match body.outcome {
+        PayoutOutcome::Paid => {
+            let payee_ok = payee_matches(api, caller, remit, body.payee_bankcard_no.as_deref()).await?;
+            let (amount, paid_at, bank_serial) = fields.proof.ok_or(Error::Internal)?;
+            let paid = Paid { permit, amount, paid_at, bank_serial, payee_ok, source: "api".into() };
+            json!({"PaidReported": paid})
+        }
+        PayoutOutcome::Failed => json!({"FailedReported": {"permit": permit}}),
+        PayoutOutcome::Unknown => json!({"UnknownReported": {"permit": permit}}),
+        PayoutOutcome::Returned => json!({"ReturnedReported": {"permit": permit}}),
+    })
+}
+
+struct Fields {
+    /// Complete where it is needed.
+    proof: Option<(Money, Time, String)>,
+}
+
+impl Fields {
+    fn check(permit: &Permit, body: &PayoutReport) -> Result<Self, Error> {
+        let mut faults = Faults::default();
+        let paid = body.outcome == PayoutOutcome::Paid;
+        let mut read = Reader { faults: &mut faults, required: paid };
+        let amount = read.field("amount", body.amount.as_deref(), amount);
+        let paid_at = read.field("paid_at", body.paid_at.as_deref(), time);
+        let bank_serial = read.field("bank_serial", body.bank_serial.as_deref(), |text| printable(text, 64));
+        if body.bank_order_no.as_ref().is_some_and(|no| *no != permit.bank_order_no) {
+            let said = ("this permit is paid under another bank order number", "银行订单号与付款许可不一致");
+            faults.0.push(FieldError::new("bank_order_no", "bank_order_mismatch", said.0, said.1));
+        }
+        if body.voucher_pdf.is_some() {
+            let said = ("vouchers are not taken here yet: leave it out, and upload it with POST /v1/documents once that is enabled", "暂不支持在此上传回单");
+            faults.0.push(FieldError::new("voucher_pdf", "vouchers_not_available", said.0, said.1));
+        }
+        if !faults.0.is_empty() {
+            return Err(Error::Invalid(faults.0));
+        }
+        Ok(Self { proof: amount.zip(paid_at).zip(bank_serial).map(|((amount, paid_at), serial)| (amount, paid_at, serial)) })
+    }
+}
+
+/// Reads fields that are required for some outcomes, and checked for all.
+struct Reader<'a> {
+    faults: &'a mut Faults,
+    required: bool,
+}
+
+impl Reader<'_> {
+    fn field<T>(&mut self, name: &str, value: Option<&str>, parse: impl FnOnce(&str) -> Result<T, domain::Invalid>) -> Option<T> {
+        if value.is_none() && !self.required { None } else { self.faults.take(name, value, parse) }
+    }
+}

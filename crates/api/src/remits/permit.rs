@@ -1,0 +1,83 @@
+//! Asking a remit whether it may be paid, and what came of it (safety.md §6).
+
+use crate::api::{Api, Deed};
+use crate::problem::Error;
+use crate::remits::Known;
+use crate::role::Caller;
+use domain::{InstanceId, Money, Time};
+use engine::Ask;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::time::Duration;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workflows::remit::PermitAnswer;
+
+/// How long a payer waits for the live query.
+pub(crate) const WAIT: Duration = Duration::from_secs(10);
+
+/// Leave to pay one remit once, until `pay_before`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct PermitGranted {
+    pub(crate) permit_id: Uuid,
+    #[schema(value_type = Uuid)]
+    pub(crate) remit_id: InstanceId,
+    pub(crate) provider_order_id: String,
+    pub(crate) attempt: u32,
+    /// The number to pay under: the same until the bank is final.
+    pub(crate) bank_order_no: String,
+    #[schema(value_type = String)]
+    pub(crate) amount: Money,
+    pub(crate) payee: Payee,
+    /// The instruction must have left before this.
+    #[schema(value_type = String)]
+    pub(crate) pay_before: Time,
+}
+
+/// In clear: the payer needs it.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Payee {
+    pub(crate) name: String,
+    pub(crate) bankcard_no: String,
+}
+
+impl std::fmt::Debug for Payee {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Payee(masked)")
+    }
+}
+
+/// Asks, waits until `until`, and answers the permit or why there is none.
+///
+/// Under a key the letters of earlier attempts are met first: one of them may have been granted since its asker went away. Only a
+/// letter that was answered "the provider could not be reached" is followed by a new one, once per attempt.
+pub(crate) async fn ask(api: &Api, caller: &Caller, deed: &Deed, remit: &Known, until: Instant) -> Result<PermitGranted, Error> {
+    let letters = if deed.key.is_some() { deed.before + 1 } else { 1 };
+    for letter in 0..letters {
+        let name = deed.key.as_ref().map(|key| format!("permit/{key}/{letter}"));
+        let wait = until.saturating_duration_since(Instant::now());
+        let asked = Ask { to: remit.row.id, tenant: &caller.tenant, dedupe: name.as_deref(), wait };
+        let answer = api.engine().ask(asked, |ask| json!({"PermitAsked": {"ask": ask}})).await?;
+        let Some(answer) = answer else {
+            return Err(Error::later("timeout", "the provider has not been heard yet: repeat under the same Idempotency-Key to collect the answer"));
+        };
+        match serde_json::from_value(answer).map_err(|_| Error::Internal)? {
+            PermitAnswer::Granted { permit_id, attempt, bank_order_no, amount, pay_before } => {
+                let payee = payee(api, caller, remit, permit_id).await?;
+                let provider_order_id = remit.input.provider_order_id.to_string();
+                return Ok(PermitGranted { permit_id, remit_id: remit.row.id, provider_order_id, attempt, bank_order_no, amount, payee, pay_before });
+            }
+            PermitAnswer::Refused { code, detail } => return Err(Error::Conflict { code, detail }),
+            PermitAnswer::Unreachable => {}
+        }
+    }
+    Err(Error::later("provider_unreachable", "the provider could not be asked, so nothing may be paid: try again"))
+}
+
+/// The payee in clear, audited before it is shown.
+async fn payee(api: &Api, caller: &Caller, remit: &Known, permit: Uuid) -> Result<Payee, Error> {
+    let person = api.store().person(&caller.tenant, remit.input.person).await?.ok_or(Error::Internal)?;
+    api.act(caller, "permit.payee_revealed", permit, json!({"remit": remit.row.id})).await?;
+    Ok(Payee { name: person.name.expose().to_owned(), bankcard_no: person.bankcard.expose().to_owned() })
+}

@@ -1,0 +1,85 @@
+//! Plain JSON over HTTP, as any outside program would speak to levee and to the bank.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::time::Duration;
+
+/// One server and the key to it.
+#[derive(Clone)]
+pub(super) struct Http {
+    client: reqwest::Client,
+    base: String,
+    key: Option<String>,
+}
+
+/// Longer than the ten seconds a permit may take.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+impl Http {
+    pub(super) fn new(base: &str, key: Option<&str>) -> Result<Self> {
+        let client = providers::http_client().context("make the HTTP client")?;
+        Ok(Self { client, base: base.to_owned(), key: key.map(str::to_owned) })
+    }
+
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The same server under another key.
+    pub(super) fn with_key(&self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self.clone() }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<Value> {
+        let (status, body) = self.send(reqwest::Method::GET, path, "application/json", Vec::new()).await?;
+        if status != 200 {
+            bail!("GET {path} answered {status}: {body}");
+        }
+        Ok(body)
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
+        self.send(reqwest::Method::POST, path, "application/json", serde_json::to_vec(body)?).await
+    }
+
+    /// Posts and insists on success.
+    pub(super) async fn done(&self, path: &str, body: &Value) -> Result<Value> {
+        let (status, answer) = self.post(path, body).await?;
+        if !(200..300).contains(&status) {
+            bail!("POST {path} answered {status}: {answer}");
+        }
+        Ok(answer)
+    }
+
+    pub(super) async fn send(&self, method: reqwest::Method, path: &str, content_type: &str, body: Vec<u8>) -> Result<(u16, Value)> {
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).header("content-type", content_type).timeout(TIMEOUT).body(body);
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key);
+        }
+        #[expect(clippy::disallowed_methods, reason = "the demo is an outside program: it sends by itself")]
+        let mut answer = request.send().await.with_context(|| format!("reach {}{path}", self.base))?;
+        let status = answer.status().as_u16();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.context("read the answer")? {
+            bytes.extend_from_slice(&chunk);
+        }
+        let value = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned())) };
+        Ok((status, value))
+    }
+
+    /// Every item of a list, page by page.
+    pub(super) async fn all(&self, path: &str) -> Result<Vec<Value>> {
+        let mut items = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let joint = if path.contains('?') { '&' } else { '?' };
+            let after = cursor.as_deref().map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+            let page = self.get(&format!("{path}{joint}limit=200{after}")).await?;
+            items.extend(page["items"].as_array().cloned().unwrap_or_default());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => return Ok(items),
+            }
+        }
+    }
+}

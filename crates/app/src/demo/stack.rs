@@ -1,0 +1,107 @@
+//! Simulators and product in one process, on one clock.
+
+use super::http::Http;
+use crate::config::{Config, Dev, Role};
+use crate::serve::{self, Running};
+use anyhow::{Context, Result};
+use base64::Engine as _;
+use domain::clock::{Pace, host_time};
+use domain::{Clock, Time};
+use providers::AccountConfig;
+use providers::olading::Settings;
+use simulator::Faults;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The admin key of every demo: worth nothing outside it.
+pub(crate) const ADMIN_KEY: &str = "levee-demo-admin-key-000000";
+const CLIENT_KEY: &str = "levee-demo";
+const CLIENT_SECRET: &str = "levee-demo-secret-密钥";
+/// A Monday morning in Beijing.
+const EPOCH: &str = "2026-01-05T09:00:00.000+08:00";
+
+pub(super) struct Setup {
+    pub(super) database: Option<String>,
+    pub(super) listen: String,
+    pub(super) faults: Faults,
+    pub(super) seed: u64,
+    pub(super) speed: i64,
+    pub(super) keep: bool,
+}
+
+pub(super) struct Stack {
+    pub(super) sim: simulator::Running,
+    pub(super) running: Running,
+    pub(super) clock: Clock,
+    /// The admin API, with the admin's key.
+    pub(super) office: Http,
+    pub(super) bank: Http,
+    pub(super) database: String,
+    folder: Option<PathBuf>,
+}
+
+impl Stack {
+    pub(super) async fn start(setup: Setup) -> Result<Self> {
+        let epoch = Time::parse(EPOCH).context("read the demo's epoch")?;
+        let real = host_time();
+        let clock = Clock::running(real, Pace { epoch, origin: real, speed_milli: setup.speed * 1000, advanced: Duration::ZERO });
+        let client = simulator::Client { client_key: CLIENT_KEY.into(), secret: CLIENT_SECRET.into(), callback_url: None };
+        let world = simulator::Config { seed: setup.seed, faults: setup.faults.clone(), clients: vec![client.clone()], ..simulator::Config::default() };
+        let sim = simulator::serve(world, clock.clone()).await.context("start the simulators")?;
+
+        let folder = setup.database.is_none().then(|| std::env::temp_dir().join(format!("levee-demo-{}", uuid::Uuid::new_v4())));
+        if let Some(folder) = &folder {
+            std::fs::create_dir_all(folder).with_context(|| format!("make the folder {}", folder.display()))?;
+        }
+        let database = match (&setup.database, &folder) {
+            (Some(url), _) => url.clone(),
+            (None, Some(folder)) => format!("sqlite://{}", folder.join("levee.db").display()),
+            (None, None) => "memory:".into(),
+        };
+        let config = configuration(&setup, &database, &sim.url(), epoch);
+        let running = serve::start(&config, &[Role::Api, Role::Callback, Role::Worker, Role::Scheduler], clock.clone(), false, true).await?;
+        let base = format!("http://{}", running.addr.context("the API listens")?);
+        let told = simulator::Client { callback_url: Some(format!("{base}/callbacks/main")), ..client };
+        sim.sim.lock().map_err(|_| anyhow::anyhow!("the simulator broke"))?.set_client(told);
+        let office = Http::new(&base, Some(ADMIN_KEY))?;
+        let bank = Http::new(&sim.url(), None)?;
+        let folder = folder.filter(|_| !setup.keep);
+        Ok(Self { sim, running, clock, office, bank, database, folder })
+    }
+
+    /// Moves the fleet's business time forward.
+    pub(super) async fn advance(&self, by: Duration) -> Result<()> {
+        let store = &self.running.engine.store;
+        let pace = store.advance_clock(by).await.context("advance the clock")?;
+        let real = store.time().await.context("read the database's clock")?;
+        self.clock.sync(real, pace);
+        self.running.engine.bell.ring();
+        Ok(())
+    }
+
+    pub(super) async fn stop(self) -> Result<()> {
+        self.running.stop().await;
+        self.sim.shutdown().await;
+        if let Some(folder) = self.folder {
+            std::fs::remove_dir_all(&folder).with_context(|| format!("remove {}", folder.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn configuration(setup: &Setup, database: &str, provider: &str, epoch: Time) -> Config {
+    let mut settings = Settings::new(provider, CLIENT_KEY, CLIENT_SECRET);
+    settings.code_order_not_found = Some("1404".into());
+    settings.rate_per_second = 2000;
+    settings.concurrency = 64;
+    settings.payer = Some("merchant".into());
+    let mut config = Config::default();
+    config.server.listen.clone_from(&setup.listen);
+    config.database.url = database.to_owned();
+    config.accounts.insert("main".into(), AccountConfig::Olading(settings));
+    config.security.master_key = Some(base64::engine::general_purpose::STANDARD.encode(*b"a demo's key protects nothing...").into());
+    config.security.bootstrap_key = Some(ADMIN_KEY.to_owned().into());
+    config.dev = Dev { enabled: true, clock_speed: setup.speed * 1000, epoch: Some(epoch) };
+    config
+}
+

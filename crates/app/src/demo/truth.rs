@@ -1,0 +1,120 @@
+//! Both ledgers side by side: what levee believes against what really happened at the provider and the bank.
+
+use anyhow::Result;
+use domain::Money;
+use serde_json::Value;
+use simulator::{Ended, Ledger, PaymentStatus};
+use std::collections::BTreeMap;
+
+/// What the comparison found.
+#[derive(Debug, Default)]
+pub(super) struct Comparison {
+    pub(super) orders: usize,
+    pub(super) remits: usize,
+    pub(super) paid: i64,
+    pub(super) evidenced: i64,
+    /// One line per difference; none when the ledgers are equal.
+    pub(super) differences: Vec<String>,
+}
+
+/// Compares orders (with their remits, as the API shows them) with the simulators' ledger.
+pub(super) fn compare(orders: &[Value], truth: &Ledger) -> Result<Comparison> {
+    let mut found = Comparison { orders: orders.len(), ..Comparison::default() };
+    let ours: BTreeMap<&str, &Value> = orders.iter().filter_map(|order| Some((order["request_id"].as_str()?, order))).collect();
+    once_each(truth, &ours, &mut found);
+    let remits: BTreeMap<&str, &Value> =
+        orders.iter().flat_map(|order| order["remits"].as_array().into_iter().flatten()).filter_map(|remit| Some((remit["provider_order_id"].as_str()?, remit))).collect();
+    found.remits = remits.len();
+    ends_agree(truth, &remits, &mut found);
+    money_agrees(truth, &remits, &mut found);
+    nothing_invented(orders, truth, &mut found);
+    Ok(found)
+}
+
+/// I3: one order per request id, and each of them ours. What a fault of the far side made by itself is not our doing.
+fn once_each(truth: &Ledger, ours: &BTreeMap<&str, &Value>, found: &mut Comparison) {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for order in truth.orders.iter().filter(|order| order.cause.is_none()) {
+        *seen.entry(&order.request_id).or_default() += 1;
+    }
+    for (request_id, times) in seen {
+        if times > 1 {
+            found.differences.push(format!("the provider has {times} orders under {request_id}"));
+        }
+        if !ours.contains_key(request_id) {
+            found.differences.push(format!("the provider has an order {request_id} that we do not know"));
+        }
+    }
+}
+
+/// Each remit ended the same way on both sides, or a case explains why we do not say so.
+fn ends_agree(truth: &Ledger, remits: &BTreeMap<&str, &Value>, found: &mut Comparison) {
+    let by_fault: Vec<u64> = truth.orders.iter().filter(|order| order.cause.is_some()).map(|order| order.key).collect();
+    for theirs in truth.remits.iter().filter(|remit| !by_fault.contains(&remit.order_key)) {
+        let Some(ours) = remits.get(theirs.order_id.as_str()) else {
+            found.differences.push(format!("the provider has a remit {} that we do not know", theirs.order_id));
+            continue;
+        };
+        let state = ours["state"].as_str().unwrap_or_default();
+        let agrees = match theirs.ended {
+            Some(Ended::Levied) => matches!(state, "levied" | "returned_after_levy"),
+            Some(Ended::Cancelled) => state == "cancelled",
+            Some(Ended::AutoClosed) => matches!(state, "auto_closed_unpaid" | "auto_closed_paid" | "closed_externally"),
+            None => !matches!(state, "levied" | "returned_after_levy" | "cancelled" | "auto_closed_unpaid" | "auto_closed_paid"),
+        };
+        let explained = ours["case_id"].is_string();
+        if !agrees && !explained {
+            found.differences.push(format!("remit {}: the provider ended it as {:?}, we say {state}", theirs.order_id, theirs.ended));
+        }
+    }
+}
+
+/// Every success at the bank is the evidence of exactly one remit, to the fen; every levy has the bank's own time.
+fn money_agrees(truth: &Ledger, remits: &BTreeMap<&str, &Value>, found: &mut Comparison) {
+    let mut by_serial: BTreeMap<&str, Vec<(&str, &Value)>> = BTreeMap::new();
+    for (id, remit) in remits {
+        if let Some(serial) = remit["evidence"]["bank_serial"].as_str() {
+            by_serial.entry(serial).or_default().push((id, remit));
+        }
+    }
+    for (serial, _) in by_serial.iter().filter(|(_, remits)| remits.len() > 1) {
+        found.differences.push(format!("bank serial {serial} is the evidence of more than one remit"));
+    }
+    for payment in &truth.payments {
+        let last = payment.statuses.last().map(|(_, status)| *status);
+        if last != Some(PaymentStatus::Success) {
+            continue;
+        }
+        found.paid += payment.amount.fen();
+        let serial = payment.bank_serial.as_deref().unwrap_or_default();
+        match by_serial.get(serial).and_then(|remits| remits.first()) {
+            Some((_, remit)) if remit["evidence"]["amount"] == payment.amount.to_string() => found.evidenced += payment.amount.fen(),
+            Some((id, _)) => found.differences.push(format!("remit {id} is evidenced with another amount than the bank paid")),
+            None => found.differences.push(format!("the bank paid {} under {} and no remit has the evidence", payment.amount, payment.bank_order_no)),
+        }
+    }
+    for theirs in &truth.remits {
+        let Some(decision) = theirs.decision.as_ref().filter(|decision| decision.next_step == "CONTINUE") else { continue };
+        let paid_at = remits.get(theirs.order_id.as_str()).and_then(|remit| remit["evidence"]["paid_at"].as_str()).and_then(domain::Time::parse);
+        if paid_at != Some(decision.arising_time) {
+            found.differences.push(format!("remit {}: levied at {}, paid at {paid_at:?}", theirs.order_id, decision.arising_time));
+        }
+    }
+}
+
+/// What we call accepted is there.
+fn nothing_invented(orders: &[Value], truth: &Ledger, found: &mut Comparison) {
+    for order in orders {
+        let state = order["state"].as_str().unwrap_or_default();
+        let request_id = order["request_id"].as_str().unwrap_or_default();
+        let there = truth.orders.iter().any(|theirs| theirs.request_id == request_id);
+        if matches!(state, "accepted" | "splitting" | "ready" | "settled") && !there {
+            found.differences.push(format!("we say {state} about {request_id}, which the provider does not have"));
+        }
+    }
+}
+
+/// Yuan, as people read them.
+pub(super) fn yuan(fen: i64) -> String {
+    Money::from_fen(fen).map_or_else(|_| "?".into(), |money| money.to_string())
+}
