@@ -77,10 +77,15 @@ pub(crate) fn list(style: Style, items: &[Value], columns: &[Column]) -> String 
     table(style, &heads, &rows)
 }
 
+/// What a person looks for first.
+const FIRST: [&str; 8] = ["id", "business_key", "name", "kind", "state", "outcome", "waits_for", "fail_reason"];
+
 /// One object, a line per field, nested ones as `person.name`. Empty fields and lists of objects are left out: lists are tables.
 pub(crate) fn record(value: &Value) -> String {
     let mut fields = Vec::new();
     flatten("", value, &mut fields);
+    // Stable: the others keep their order.
+    fields.sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
     let wide = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     fields.iter().map(|(name, value)| format!("{name:<wide$}  {value}\n")).collect()
 }

@@ -72,6 +72,8 @@ pub(crate) fn rules(config: &Config, reconcile_only: bool) -> Result<Rules> {
     if let Some(seconds) = config.engine.call_timeout_seconds {
         rules.call_timeout = Duration::from_secs(seconds);
     }
+    // A call that is still under way must not meet its own negative probes: the quarantine outlasts the real call timeout.
+    rules.params.quarantine = rules.params.quarantine.max(business(rules.call_timeout, config.dev.clock_speed));
     for (name, account) in &config.accounts {
         match account {
             AccountConfig::Olading(settings) => {
@@ -85,6 +87,12 @@ pub(crate) fn rules(config: &Config, reconcile_only: bool) -> Result<Rules> {
         }
     }
     Ok(rules)
+}
+
+/// A stretch of real time on a business clock of this speed.
+fn business(real: Duration, speed_milli: i64) -> Duration {
+    let ms = real.as_millis().saturating_mul(u128::try_from(speed_milli).unwrap_or(1000)) / 1000;
+    Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX))
 }
 
 /// An account's settings as the process book reads them.

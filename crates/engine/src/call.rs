@@ -220,4 +220,17 @@ mod tests {
         let End::Driven(driven) = drive.finish().await else { panic!("forbidden") };
         assert_eq!((driven, world.provider.creates()), (Driven::Committed, 1));
     }
+
+    #[tokio::test]
+    async fn what_was_sent_and_cannot_be_written_is_parked_in_doubt() {
+        let world = World::new().await;
+        let (mut drive, request) = creating(&world).await;
+        let ControlFlow::Continue(()) = drive.call(request).await else { panic!("it was held back") };
+        let id = drive.row.id;
+        assert_eq!(drive.park_forbidden("some_rule").await, Driven::Forbidden);
+        let parked = world.instance(id).await;
+        assert_eq!(parked.state_name, "needs_operator");
+        let back = parked.state.to_string();
+        assert!(back.contains("create_in_doubt"), "whoever resolves it asks before he sends: {back}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::backend::{Due, Rows};
 use crate::{fetch, gather, house};
-use apalis::prelude::{Monitor, MonitorError, ParallelizeExt, WorkerBuilder, WorkerBuilderExt};
+use apalis::prelude::{Event, Monitor, MonitorError, ParallelizeExt, WorkerBuilder, WorkerBuilderExt};
 use engine::{Claimed, Committer, Engine};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -124,7 +124,13 @@ fn monitor(engine: &Engine, rows: Rows, committer: Committer, options: &Options,
             .catch_panic()
             .build(drive)
     };
-    Monitor::new().register(worker).should_restart(move |worker, error| {
+    let monitor = Monitor::new().on_event(|_, event| {
+        // A drive answers no error: this is a panic, and the row's lease says the rest.
+        if matches!(event, Event::Error(_)) {
+            tracing::error!("a drive ended in a panic");
+        }
+    });
+    monitor.register(worker).should_restart(move |worker, error| {
         tracing::error!(worker = worker.name(), %error, "worker failed");
         !stop.is_cancelled()
     })

@@ -82,6 +82,8 @@ pub(super) struct Report {
     orders: BTreeMap<String, usize>,
     remits: BTreeMap<String, usize>,
     cases: BTreeMap<String, usize>,
+    /// What each open case says.
+    explained: Vec<String>,
     /// Remits that are neither levied nor cancelled and that no case explains.
     unexplained: Vec<String>,
     rejected: Vec<String>,
@@ -110,6 +112,7 @@ impl Report {
             orders: tally(orders.iter().map(|order| &order["state"])),
             remits: tally(remits.iter().map(|remit| &remit["state"])),
             cases: tally(cases.iter().map(|case| &case["kind"])),
+            explained: cases.iter().map(explanation).collect(),
             unexplained,
             rejected,
             ledgers: truth::compare(&orders, &truth)?,
@@ -139,6 +142,7 @@ impl Report {
             self.rejected.iter().for_each(|line| println!("  {line}"));
         }
         println!("\n{}", self.table());
+        self.explained.iter().for_each(|line| println!("  case {line}"));
         println!("ledgers: {} orders, {} remits; the bank paid {}, evidenced {}; {} differences", self.ledgers.orders, self.ledgers.remits, yuan(self.ledgers.paid), yuan(self.ledgers.evidenced), self.ledgers.differences.len());
         self.ledgers.differences.iter().for_each(|line| println!("  {line}"));
         let broken: i64 = self.audits.iter().map(|finding| finding.count).sum();
@@ -164,12 +168,18 @@ impl Report {
     fn json(&self) -> Value {
         json!({
             "batch": {"id": self.batch, "count": self.count, "sum": self.sum, "errors": self.errors},
-            "orders": self.orders, "remits": self.remits, "cases": self.cases,
+            "orders": self.orders, "remits": self.remits, "cases": self.cases, "explained": self.explained,
             "unexplained": self.unexplained, "rejected": self.rejected,
             "ledgers": {"orders": self.ledgers.orders, "remits": self.ledgers.remits, "paid": yuan(self.ledgers.paid), "evidenced": yuan(self.ledgers.evidenced), "differences": self.ledgers.differences},
             "audits": self.audits, "limbo": self.limbo, "good": self.good(),
         })
     }
+}
+
+fn explanation(case: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    let moves: Vec<String> = case["moves"].as_array().into_iter().flatten().map(|one| text(&one["move"])).collect();
+    format!("{}: {} ({}); moves: {}", text(&case["kind"]), text(&case["facts"]["why"]), text(&case["instance"]["id"]), if moves.is_empty() { "none, it settles itself".into() } else { moves.join(", ") })
 }
 
 fn tally<'a>(words: impl Iterator<Item = &'a Value>) -> BTreeMap<String, usize> {

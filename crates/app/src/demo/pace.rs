@@ -8,8 +8,8 @@ use domain::Time;
 use std::time::Duration;
 
 /// A jump lands a little behind the next due time, so that neighbours are served together.
-const SLACK: Duration = Duration::from_secs(20);
-const BREATH: Duration = Duration::from_millis(5);
+const SLACK: Duration = Duration::from_secs(90);
+const BREATH: Duration = Duration::from_millis(3);
 /// After the horizon whatever is still on its way may end: levies run, in-doubt calls are settled.
 const TAIL: Duration = Duration::from_secs(30 * 3600);
 

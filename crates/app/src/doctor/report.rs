@@ -105,7 +105,7 @@ impl Report {
                 format!("{word}  {what} — {remedy}\n")
             });
         }
-        text.push_str(&format!("{} faults, {} warnings\n", self.count(Level::Fault), self.count(Level::Warn)));
+        text.push_str(&format!("faults: {}, warnings: {}\n", self.count(Level::Fault), self.count(Level::Warn)));
         text
     }
 }
