@@ -166,9 +166,10 @@ impl Machine for Batch {
 
     /// A batch touches no money: a fault leaves it where it is, with a task.
     fn parked(self, why: &str, cx: &Cx<'_>) -> Next<Self> {
-        let paused = match self {
-            Batch::Releasing { through, approved_by } => Batch::Paused { through, approved_by },
-            other => other,
+        let paused = if let Batch::Releasing { through, approved_by } = self {
+            Batch::Paused { through, approved_by }
+        } else {
+            self
         };
         Next::to(paused).with(task(&format!("internal_fault: {why}"), cx))
     }

@@ -11,10 +11,13 @@ pub struct Entry {
     pub name: &'static str,
     /// Every state as it prints, and whether it is at rest.
     pub states: &'static [(&'static str, bool)],
-    load: fn(&Value, &Value) -> Result<Box<dyn Running>, Undecodable>,
+    load: Load,
     pub mermaid: fn() -> String,
     pub matrix: fn() -> String,
 }
+
+/// Input and state to a loaded instance.
+type Load = fn(&Value, &Value) -> Result<Box<dyn Running>, Undecodable>;
 
 /// What a running machine wants, with its event kept inside.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,6 +9,7 @@ pub mod params;
 pub mod calendar;
 pub mod policy;
 pub mod doubt;
+mod cases;
 pub mod levy_order;
 pub mod quote;
 pub mod remit;

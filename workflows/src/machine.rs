@@ -64,6 +64,12 @@ impl<M> Next<M> {
         self
     }
 
+    /// And from there at once.
+    pub fn then(self, f: impl FnOnce(M) -> Next<M>) -> Self {
+        let Next { state, writes } = f(self.state);
+        Self { state, writes: self.writes }.and(writes)
+    }
+
     pub fn and(mut self, writes: impl IntoIterator<Item = Write>) -> Self {
         self.writes.extend(writes);
         self

@@ -103,7 +103,7 @@ impl State {
             (State::PermitIssued | State::Instructed | State::InDoubt { .. }, Event::Returned) => {
                 Ok(State::FinalFailed)
             }
-            (State::PermitIssued | State::Instructed, Event::Unknown) | (State::InDoubt { .. }, Event::Unknown) => {
+            (State::PermitIssued | State::Instructed | State::InDoubt { .. }, Event::Unknown) => {
                 Ok(State::InDoubt { unknown: true })
             }
             (State::PermitIssued | State::Instructed, Event::Expired) => {
@@ -111,7 +111,16 @@ impl State {
             }
             (State::PermitIssued | State::InDoubt { unknown: false }, Event::Attested) => Ok(State::ExpiredAttested),
             (State::Success, Event::Returned) => Ok(State::Returned),
-            _ => Err(illegal),
+            (
+                _,
+                Event::Instructed
+                | Event::Paid
+                | Event::Failed
+                | Event::Unknown
+                | Event::Attested
+                | Event::Expired
+                | Event::Returned,
+            ) => Err(illegal),
         }
     }
 }

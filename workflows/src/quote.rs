@@ -22,7 +22,14 @@ pub fn broken(asked: Asked, remits: &[RemitSeen], policy: &Policy) -> Option<Str
     if let Some(r) = remits.iter().find(|r| over_cap(r, policy)) {
         return Some(format!("sum_fee {} of {} exceeds the agreed cap", r.sum_fee, r.provider_order_id));
     }
-    sum_differs(asked, remits, policy)
+    let gross_held = policy.gross_sum_check == SumCheck::Hold;
+    sum_differs(asked, remits, policy).filter(|_| matches!(asked, Asked::Net(_)) || gross_held)
+}
+
+/// What a person is warned of and nothing is held for: a gross sum that differs, where the account says so.
+pub fn warning(asked: Asked, remits: &[RemitSeen], policy: &Policy) -> Option<String> {
+    let warned = matches!(asked, Asked::Gross(_)) && policy.gross_sum_check == SumCheck::Warn;
+    if warned { sum_differs(asked, remits, policy) } else { None }
 }
 
 fn over_cap(remit: &RemitSeen, policy: &Policy) -> bool {
@@ -34,9 +41,6 @@ fn sum_differs(asked: Asked, remits: &[RemitSeen], policy: &Policy) -> Option<St
     let (wanted, sum, name, tolerance) = match asked {
         Asked::Net(net) => (net, Money::sum(remits.iter().map(|r| r.amount)), "amount", 0),
         Asked::Gross(gross) => {
-            if policy.gross_sum_check != SumCheck::Hold {
-                return None;
-            }
             let splits = i64::try_from(remits.len()).unwrap_or(i64::MAX);
             (
                 gross,

@@ -6,7 +6,7 @@
 //!    ▼ pay_cutoff, or the order is not wanted
 //!   gate_closed ──► cancelling ⇄ cancel_in_doubt ──► cancelled
 //!
-//!   the provider closed it: auto_closed_unpaid · auto_closed_paid! · closed_externally!
+//!   the provider closed it: auto_closed_unpaid · auto_closed_paid! · closed_externally! (paid ones ──► levied, by two persons)
 //!   facts that contradict: contradicted!           anything a person must settle: needs_operator!
 //! ```
 //!
@@ -17,25 +17,34 @@
 //!           4. One decision, written before it is sent, never flipped; a re-send is identical and proved needed (S-E, S-G).
 //!           5. A close notice moves nothing: it makes us look (S-H, I15).
 //!
-//! `remit/pay.rs` holds permits and payout reports, `remit/read.rs` the reading of what the provider shows, `remit/resolve.rs`
-//! what people decide.
+//! `remit/pay.rs` holds permits, `remit/report.rs` payers' reports, `remit/read.rs` and `remit/levy.rs` the reading of what the
+//! provider shows, `remit/decide.rs` our decision and its sends, `remit/resolve.rs` what people decide.
 
+mod cases;
+mod decide;
 mod facts;
+mod levy;
 mod pay;
 mod read;
+mod report;
 mod resolve;
 mod specimens;
+mod words;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod reviewed;
+#[cfg(test)]
+mod walks;
 
-pub use facts::{At, Facts, Input, Proof, Provider, Why, needs};
+pub use crate::cases::needs;
+pub use facts::{At, Facts, Input, Proof, Provider, Why};
 pub use pay::{EvidenceGiven, Paid, PermitAnswer};
 
-use crate::doubt::Doubt;
 use crate::machine::{Cx, Illegal, Machine, Next, Specimens, Step};
-use crate::policy::{CancelNeverPermitted, Direction};
+use crate::payout;
+use crate::policy::Direction;
 use domain::levy::{NextStep, OrderSeen};
-use domain::record::{Decision, Write};
 use domain::{Answer, Fault, Refusal, Request, Time, Verdict};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -157,6 +166,8 @@ const STATES: &[(&str, bool)] = &[
 
 /// How long a step that a freeze stops sleeps before it looks at the switch again.
 const FREEZE_LOOK: Duration = Duration::from_secs(60);
+/// Hours before D from which a confirmation goes before everything else.
+const HURRY: Duration = Duration::from_secs(12 * 3600);
 
 impl Machine for Remit {
     const NAME: &'static str = "remit";
@@ -173,48 +184,28 @@ impl Machine for Remit {
     }
 
     fn step(&self, input: &Input, cx: &Cx<'_>) -> Step<Event> {
-        let look = Step::Call(Request::FindOrder { request_id: input.request_id.clone(), person: input.person });
-        let look_at = self.facts.look_at;
-        let look_or = |times: &[Time]| {
-            if cx.now >= look_at { look.clone() } else { Step::Wait(times.iter().copied().fold(look_at, Time::min)) }
-        };
-        let settle = |doubt: &Doubt, rung: Option<Time>| match () {
-            () if doubt.disproved() => Step::Record(Event::Disproved),
-            () if cx.now >= doubt.look_at => look.clone(),
-            () => Step::Wait(rung.map_or(doubt.look_at, |rung| rung.min(doubt.look_at))),
-        };
         if let Some(tell) = self.due_tell(input, cx) {
             return Step::Record(Event::Told(tell));
         }
-        let rung = self.next_rung(input, cx);
-        let or_rung = |at: Time| rung.map_or(at, |rung| rung.min(at));
         match &self.at {
-            At::Open { ask: Some(_) } => look,
+            At::Open { ask: Some(_) } => self.look(input),
             At::Open { ask: None } if cx.now >= input.pay_cutoff => Step::Record(Event::PayCutoffReached),
-            At::Open { ask: None } => look_or(&[input.pay_cutoff]),
+            At::Open { ask: None } => self.look_or_wait(input.pay_cutoff, input, cx),
             At::Permitted(payout) | At::Paying(payout) => {
                 let expiry = payout.pay_before + cx.params.permit_grace;
-                if cx.now >= expiry { Step::Record(Event::PermitExpired) } else { look_or(&[expiry]) }
+                if cx.now >= expiry { Step::Record(Event::PermitExpired) } else { self.look_or_wait(expiry, input, cx) }
             }
-            At::PayoutInDoubt { .. } => look_or(&[or_rung(look_at)]),
-            At::Paid => self.want_to_confirm(input, cx, look_or(&[or_rung(look_at)])),
-            At::Confirming { seen_real, .. } => {
-                let fresh = cx.real.since(*seen_real) <= cx.params.observation_age;
-                match () {
-                    () if self.frozen(Direction::Confirm, input, cx) => Step::Wait(cx.now + FREEZE_LOOK),
-                    () if fresh => Step::Call(self.decision_call(input, NextStep::Continue, cx)),
-                    () if self.facts.looks == 0 => look,
-                    () => look_or(&[or_rung(look_at)]),
-                }
-            }
-            At::ConfirmInDoubt { doubt, .. } => settle(doubt, rung),
-            At::Levying { .. } => look_or(&[or_rung(look_at)]),
-            At::GateClosed { .. } => self.want_to_cancel(input, cx, look_or(&[])),
+            At::PayoutInDoubt { .. } | At::Levying { .. } => self.look_or_wait(self.facts.look_at, input, cx),
+            At::Paid => self.want_to_confirm(input, cx),
+            At::Confirming { seen_real, .. } => self.want_to_continue(*seen_real, input, cx),
+            At::ConfirmInDoubt { doubt, .. } | At::CancelInDoubt { doubt, .. } => self.want_to_settle(doubt, input, cx),
+            At::GateClosed { .. } => self.want_to_cancel(input, cx),
             At::Cancelling { .. } if self.frozen(Direction::Cancel, input, cx) => Step::Wait(cx.now + FREEZE_LOOK),
             At::Cancelling { .. } => Step::Call(self.decision_call(input, NextStep::Cancel, cx)),
-            At::CancelInDoubt { doubt, .. } => settle(doubt, None),
             At::Contradicted { .. } => Step::Ask(None),
-            At::NeedsOperator { .. } if self.may_cancel_parked(input, cx) => Step::Record(Event::PayCutoffReached),
+            At::NeedsOperator { .. } if self.cancellable_parked() && cx.now >= input.pay_cutoff => {
+                Step::Record(Event::PayCutoffReached)
+            }
             At::NeedsOperator { .. } => Step::Ask(Some(input.pay_cutoff).filter(|at| *at > cx.now)),
             At::Levied { .. }
             | At::Cancelled
@@ -240,18 +231,14 @@ impl Machine for Remit {
         }
     }
 
-    fn answered(&self, _request: &Request, sent_at: Time, verdict: Verdict<Answer>) -> Event {
-        let deciding = matches!(self.at, At::Confirming { .. } | At::Cancelling { .. });
+    fn answered(&self, request: &Request, sent_at: Time, verdict: Verdict<Answer>) -> Event {
+        let deciding = matches!(request, Request::DecideRemit { .. });
         match verdict {
             Verdict::Done(Answer::OrderSeen(seen)) => Event::Seen(seen),
             Verdict::Done(Answer::OrderAbsent) => Event::Absent,
             Verdict::Done(Answer::RemitDecided) => Event::Acknowledged { sent_at },
-            Verdict::Refused(refusal) if deciding && matches!(_request, Request::DecideRemit { .. }) => {
-                Event::DecisionRefused { sent_at, refusal }
-            }
-            Verdict::Unsure(fault) if deciding && matches!(_request, Request::DecideRemit { .. }) => {
-                Event::DecisionUnsure { sent_at, fault }
-            }
+            Verdict::Refused(refusal) if deciding => Event::DecisionRefused { sent_at, refusal },
+            Verdict::Unsure(fault) if deciding => Event::DecisionUnsure { sent_at, fault },
             Verdict::Unsure(fault) => Event::LookFailed { fault },
             Verdict::Done(Answer::OrderAccepted { .. }) => Event::LookFailed { fault: Fault::Unbound },
             Verdict::Refused(refusal) => Event::LookFailed { fault: Fault::UnknownCode(refusal.code) },
@@ -280,12 +267,16 @@ impl Machine for Remit {
         let illegal = Illegal { state: self.at.name(), event: event.name() };
         let next = match event {
             Event::PermitAsked { ask } => Some(self.permit_asked(ask, input, cx)),
-            Event::Instructed { permit } => self.instructed(permit, cx),
-            Event::PaidReported(paid) => Some(self.paid_reported(paid, input, cx)),
-            Event::FailedReported { permit } => Some(self.failed_reported(permit, input, cx)),
-            Event::UnknownReported { permit } => Some(self.unknown_reported(permit, input, cx)),
-            Event::ReturnedReported { permit } => Some(self.returned_reported(permit, input, cx)),
-            Event::Attested { permit, .. } => Some(self.attested(permit, input, cx)),
+            Event::Instructed { permit } => Some(self.through(cx, |remit| remit.instructed(permit, input, cx))),
+            Event::PaidReported(paid) => Some(self.through(cx, |remit| remit.paid_reported(paid, input, cx))),
+            Event::FailedReported { permit } => Some(self.ended(permit, payout::Event::Failed, input, cx)),
+            Event::UnknownReported { permit } => {
+                Some(self.through(cx, |remit| remit.unknown_reported(permit, input, cx)))
+            }
+            Event::ReturnedReported { permit } => {
+                Some(self.through(cx, |remit| remit.returned_reported(permit, input, cx)))
+            }
+            Event::Attested { permit, .. } => Some(self.ended(permit, payout::Event::Attested, input, cx)),
             Event::CancelAsked { .. } => Some(self.cancel_asked(cx)),
             Event::QuoteAccepted { .. } => Some(self.quote_accepted()),
             Event::NoticeSeen { close_time } => Some(self.hinted(Some(close_time.unwrap_or(cx.now)), cx)),
@@ -298,11 +289,11 @@ impl Machine for Remit {
             Event::DecisionRefused { sent_at, refusal } => self.decision_in_doubt(sent_at, Some(refusal), cx),
             Event::DecisionUnsure { sent_at, .. } => self.decision_in_doubt(sent_at, None, cx),
             Event::WorkerLost => self.decision_in_doubt(cx.now, None, cx),
-            Event::PayCutoffReached => self.pay_cutoff_reached(cx),
+            Event::PayCutoffReached => self.pay_cutoff_reached(input, cx),
             Event::PermitExpired => self.permit_expired(input, cx),
             Event::CancelDecided => self.cancel_decided(cx),
             Event::Disproved => self.send_again(cx),
-            Event::Told(tell) => Some(self.told(tell, input, cx)),
+            Event::Told(tell) => self.told(tell, input, cx),
         };
         next.ok_or(illegal)
     }
@@ -313,17 +304,12 @@ impl Machine for Remit {
     }
 
     fn class(&self, input: &Input, cx: &Cx<'_>) -> i16 {
-        let near = cx.now + Duration::from_secs(12 * 3600) >= input.deadline;
+        // What is paid goes first near its deadline, and before its tax month ends.
+        let near = cx.now + HURRY >= input.deadline || cx.now + cx.params.month_guard >= cx.now.beijing().month_end();
         match &self.at {
             At::PayoutInDoubt { .. } | At::ConfirmInDoubt { .. } | At::CancelInDoubt { .. } => 0,
-            At::Paid | At::Confirming { .. } => {
-                if near {
-                    0
-                } else {
-                    1
-                }
-            }
-            At::Open { ask: Some(_) } => 1,
+            At::Paid | At::Confirming { .. } if near => 0,
+            At::Paid | At::Confirming { .. } | At::Open { ask: Some(_) } => 1,
             At::GateClosed { .. } | At::Cancelling { .. } => 2,
             At::Levying { .. } | At::Open { ask: None } | At::Permitted(_) | At::Paying(_) => 4,
             At::Levied { .. } | At::Cancelled | At::AutoClosedUnpaid | At::AutoClosedPaid | At::ClosedExternally => 4,
@@ -354,154 +340,8 @@ impl Remit {
         cx.freezes.frozen(direction, cx.account, cx.tenant, Some(&input.tax_agent_location_id))
     }
 
-    /// Evidence is there: CONTINUE goes as soon as a live query says ACCEPT, whatever the time (safety.md §5).
-    fn want_to_confirm(&self, input: &Input, cx: &Cx<'_>, look: Step<Event>) -> Step<Event> {
-        let paid_at = self.facts.proof.as_ref().map_or(cx.now, |proof| proof.paid_at);
-        if self.frozen(Direction::Confirm, input, cx) {
-            return Step::Wait(cx.now + FREEZE_LOOK);
-        }
-        // An arising_time in the future would be refused; the payer's clock runs ahead of ours.
-        if paid_at > cx.now { Step::Wait(paid_at) } else { look }
-    }
-
-    fn want_to_cancel(&self, input: &Input, cx: &Cx<'_>, look: Step<Event>) -> Step<Event> {
-        let At::GateClosed { wanted_gone, .. } = &self.at else { return look };
-        let never_permitted = self.facts.attempts == 0 && !wanted_gone;
-        let keep = never_permitted && cx.policy.cancel_never_permitted != CancelNeverPermitted::PayCutoff;
-        match () {
-            () if keep => look,
-            () if self.frozen(Direction::Cancel, input, cx) => Step::Wait(cx.now + FREEZE_LOOK),
-            () => Step::Record(Event::CancelDecided),
-        }
-    }
-
-    /// The one call of a decision. CANCEL must carry a time too; it means nothing there (P32).
-    fn decision_call(&self, input: &Input, next_step: NextStep, cx: &Cx<'_>) -> Request {
-        let arising_time = match next_step {
-            NextStep::Continue => self.facts.proof.as_ref().map_or(cx.now, |proof| proof.paid_at),
-            NextStep::Cancel => self.facts.decided_at.unwrap_or(cx.now),
-        };
-        Request::DecideRemit { order_id: input.provider_order_id.clone(), next_step, arising_time }
-    }
-
-    fn pay_cutoff_reached(self, cx: &Cx<'_>) -> Option<Next<Self>> {
-        match &self.at {
-            At::Open { .. } => Some(self.close_gate(false, cx)),
-            At::NeedsOperator { .. } => Some(self.close_gate(false, cx).with(Write::CloseCases {
-                kinds: vec![],
-                how: "pay_cutoff passed and nothing was paid".into(),
-                at: cx.now,
-            })),
-            _ => None,
-        }
-    }
-
-    /// The gate closes for ever; a waiting payer learns it.
-    fn close_gate(self, wanted_gone: bool, cx: &Cx<'_>) -> Next<Self> {
-        let refusal = self.refuse_waiting("gate_closed", "the pay gate of this remit is closed");
-        self.go(At::GateClosed { since: cx.now, wanted_gone })
-            .with(Write::CloseGate { remit: cx.me, at: cx.now })
-            .and(refusal)
-    }
-
-    fn cancel_asked(self, cx: &Cx<'_>) -> Next<Self> {
-        match &self.at {
-            At::Open { .. } => self.close_gate(true, cx),
-            At::GateClosed { since, .. } => {
-                let since = *since;
-                self.go(At::GateClosed { since, wanted_gone: true })
-            }
-            // Paid for, decided, in doubt or over: the wish changes nothing (S-B).
-            _ => Next::to(self),
-        }
-    }
-
-    fn cancel_decided(mut self, cx: &Cx<'_>) -> Option<Next<Self>> {
-        let At::GateClosed { .. } = &self.at else { return None };
-        self.facts.decided_at = Some(cx.now);
-        let decision =
-            Decision { remit: cx.me, next_step: NextStep::Cancel, evidence: None, arising_time: cx.now, at: cx.now };
-        Some(self.go(At::Cancelling { sends: 1 }).with(Write::Decide(decision)))
-    }
-
-    fn acknowledged(mut self, sent_at: Time, cx: &Cx<'_>) -> Option<Next<Self>> {
-        match self.at {
-            At::Confirming { .. } => {
-                self.facts.look(0, cx);
-                Some(
-                    self.go(At::Levying {
-                        since: cx.now,
-                        sent_at,
-                        acknowledged: true,
-                        doubt: Doubt::new(sent_at, cx.now),
-                    })
-                    .with(Self::close_cases(&["deadline_near"], "the levy is running", cx)),
-                )
-            }
-            At::Cancelling { .. } => Some(self.finish(At::Cancelled, cx)),
-            _ => None,
-        }
-    }
-
-    fn decision_in_doubt(self, last_sent: Time, refusal: Option<Refusal>, cx: &Cx<'_>) -> Option<Next<Self>> {
-        let doubt = Doubt::new(last_sent, cx.now);
-        match self.at {
-            At::Confirming { sends, .. } => {
-                Some(self.go(At::ConfirmInDoubt { doubt, sends, refusal, acknowledged: false }))
-            }
-            At::Cancelling { sends } => Some(self.go(At::CancelInDoubt { doubt, sends, refusal })),
-            _ => None,
-        }
-    }
-
-    /// Quarantine and two negative probes are behind us: the identical call, once more (S-G).
-    fn send_again(self, cx: &Cx<'_>) -> Option<Next<Self>> {
-        match &self.at {
-            At::ConfirmInDoubt { doubt, sends, .. } if doubt.disproved() => {
-                let sends = sends + 1;
-                Some(self.go(At::Confirming { sends, seen_real: cx.real }))
-            }
-            At::CancelInDoubt { doubt, sends, .. } if doubt.disproved() => {
-                let sends = sends + 1;
-                Some(self.go(At::Cancelling { sends }))
-            }
-            _ => None,
-        }
-    }
-
     fn go(mut self, at: At) -> Next<Self> {
         self.at = at;
         Next::to(self)
-    }
-}
-
-impl Event {
-    fn name(&self) -> &'static str {
-        match self {
-            Event::PermitAsked { .. } => "PermitAsked",
-            Event::Instructed { .. } => "Instructed",
-            Event::PaidReported(_) => "PaidReported",
-            Event::FailedReported { .. } => "FailedReported",
-            Event::UnknownReported { .. } => "UnknownReported",
-            Event::ReturnedReported { .. } => "ReturnedReported",
-            Event::Attested { .. } => "Attested",
-            Event::CancelAsked { .. } => "CancelAsked",
-            Event::QuoteAccepted { .. } => "QuoteAccepted",
-            Event::NoticeSeen { .. } => "NoticeSeen",
-            Event::HintSeen => "HintSeen",
-            Event::CaseResolved { .. } => "CaseResolved",
-            Event::Seen(_) => "Seen",
-            Event::Absent => "Absent",
-            Event::LookFailed { .. } => "LookFailed",
-            Event::Acknowledged { .. } => "Acknowledged",
-            Event::DecisionRefused { .. } => "DecisionRefused",
-            Event::DecisionUnsure { .. } => "DecisionUnsure",
-            Event::PayCutoffReached => "PayCutoffReached",
-            Event::PermitExpired => "PermitExpired",
-            Event::CancelDecided => "CancelDecided",
-            Event::Disproved => "Disproved",
-            Event::WorkerLost => "WorkerLost",
-            Event::Told(_) => "Told",
-        }
     }
 }

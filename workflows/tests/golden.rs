@@ -13,8 +13,8 @@ fn golden(name: &str) -> PathBuf {
 fn check(name: &str, now: &str) {
     let path = golden(name);
     if env::var_os("BLESS").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, now).unwrap();
+        fs::create_dir_all(path.parent().expect("a file in a folder")).expect("a folder that can be made");
+        fs::write(&path, now).expect("a golden that can be written");
     }
     let golden = fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(golden, now, "{name} has changed: read the difference, then BLESS=1");
@@ -37,23 +37,27 @@ fn every_state_ever_stored_still_loads() {
 
 fn stored<M: Machine>() {
     let specimens = M::specimens();
-    let input = serde_json::to_value(&specimens.input).unwrap();
+    let input = serde_json::to_value(&specimens.input).expect("an input that stores");
     for (place, state) in specimens.states.iter().enumerate() {
         let path = golden(&format!("states/{}.{place:02}.{}.json", M::NAME, state.name()));
         if env::var_os("BLESS").is_some() && !path.exists() {
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, serde_json::to_string_pretty(state).unwrap() + "\n").unwrap();
+            fs::create_dir_all(path.parent().expect("a file in a folder")).expect("a folder that can be made");
+            fs::write(&path, serde_json::to_string_pretty(state).expect("a state that stores") + "\n")
+                .expect("a golden that can be written");
         }
     }
     let prefix = format!("{}.", M::NAME);
     let mut loaded = 0;
-    for file in fs::read_dir(golden("states")).unwrap().map(|file| file.unwrap()) {
-        let name = file.file_name().into_string().unwrap();
+    for file in fs::read_dir(golden("states")).expect("the stored states").flatten() {
+        let name = file.file_name().into_string().expect("a name in UTF-8");
         if !name.starts_with(&prefix) {
             continue;
         }
-        let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(file.path()).unwrap()).unwrap();
-        let running = book::load(M::NAME, &input, &json).unwrap().unwrap_or_else(|why| panic!("{name}: {why}"));
+        let json: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(file.path()).expect("a file")).expect("JSON");
+        let running = book::load(M::NAME, &input, &json)
+            .expect("a workflow of the book")
+            .unwrap_or_else(|why| panic!("{name}: {why}"));
         assert!(
             name.ends_with(&format!(".{}.json", running.state_name())),
             "{name} now prints as {}",

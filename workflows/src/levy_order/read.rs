@@ -1,6 +1,7 @@
 //! The reading of an order's `CLOSE` and of looks that found nothing (safety.md §7, P13).
 
-use super::{Child, Order, Under, Why, case, close_cases};
+use super::{Child, Order, Under, Why};
+use crate::cases;
 use crate::doubt::{Doubt, TELL_AFTER, decaying};
 use crate::machine::{Cx, Next};
 use crate::remit::{self, Remit};
@@ -10,34 +11,30 @@ use domain::record::{Severity, Spawn, Write};
 use domain::{Fault, InstanceId};
 use serde_json::json;
 
+/// Questions that the remits answer by being there.
+const LOOKED_FOR: [&str; 3] = ["our_order_missing_at_provider", "closed_without_word", "splitting_too_long"];
+
 impl Order {
     /// The order as a live query showed it: a positive answer counts at once.
     pub(super) fn seen(self, seen: &OrderSeen, input: &Input, cx: &Cx<'_>) -> Option<Next<Self>> {
-        let under = match &self {
-            Order::CreateInDoubt { first_sent, unwanted, doubt, .. } => Under {
-                first_sent: *first_sent,
-                accept_time: seen.accept_time,
-                asked: 0,
-                look_at: doubt.look_at,
-                unwanted: *unwanted,
-            },
-            Order::Accepted(under) | Order::Splitting(under) => {
-                Under { accept_time: under.accept_time.or(seen.accept_time), ..under.clone() }
-            }
-            Order::Gated { .. } | Order::Creating { .. } | Order::Ready { .. } => return None,
-            Order::Settled { .. } | Order::Rejected { .. } | Order::Cancelled | Order::NeedsOperator { .. } => {
-                return None;
-            }
+        let (was_in_doubt, was_splitting) =
+            (matches!(self, Order::CreateInDoubt { .. }), matches!(self, Order::Splitting(_)));
+        let under = if let Order::CreateInDoubt { first_sent, unwanted, doubt, .. } = &self {
+            let (accept_time, look_at) = (seen.accept_time, doubt.look_at);
+            Under { first_sent: *first_sent, accept_time, asked: 0, look_at, unwanted: *unwanted }
+        } else if let Order::Accepted(under) | Order::Splitting(under) = &self {
+            Under { accept_time: under.accept_time.or(seen.accept_time), ..under.clone() }
+        } else {
+            return None;
         };
-        let found = matches!(self, Order::CreateInDoubt { .. }).then(|| close_cases("the provider has it", cx));
+        let found = was_in_doubt.then(|| cases::close(&[], "the provider has it", cx));
         let again = Under { asked: under.asked + 1, look_at: cx.now + decaying(under.asked), ..under };
-        let was_splitting = matches!(self, Order::Splitting(_));
+        let here = if was_splitting { Order::Splitting } else { Order::Accepted };
         let next = match &seen.status {
-            OrderStatus::Accepted if was_splitting => Next::to(Order::Splitting(again)),
-            OrderStatus::Accepted => Next::to(Order::Accepted(again)),
-            OrderStatus::Processing => Next::to(Order::Splitting(again)),
+            OrderStatus::Accepted => Self::not_yet_split(again, here, cx),
+            OrderStatus::Processing => Self::not_yet_split(again, Order::Splitting, cx),
             OrderStatus::Closed => self.closed(seen, again, input, cx),
-            OrderStatus::Unknown(word) => Order::Accepted(again).park(Why::UnknownStatus(word.clone()), cx),
+            OrderStatus::Unknown(word) => here(again).park(Why::UnknownStatus(word.clone()), cx),
         };
         Some(match found {
             Some(found) => next.with_first(found),
@@ -45,26 +42,30 @@ impl Order {
         })
     }
 
+    /// Accepted, and still without remits. Looking goes on; a person is told once.
+    fn not_yet_split(under: Under, state: fn(Under) -> Order, cx: &Cx<'_>) -> Next<Self> {
+        let why = "accepted long ago, and not split into remits yet";
+        let told = Self::told_once(&under, "splitting_too_long", why, cx);
+        Next::to(state(under)).and(told)
+    }
+
+    fn told_once(under: &Under, kind: &str, why: &str, cx: &Cx<'_>) -> Option<Write> {
+        (under.asked == TELL_AFTER).then(|| cases::open(kind, Severity::High, &[], json!({"why": why}), cx))
+    }
+
     /// `CLOSE` has four meanings and one contradiction.
     fn closed(self, seen: &OrderSeen, under: Under, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         let reason = seen.fail_reason.clone().filter(|reason| !reason.trim().is_empty());
         match (seen.remits.is_empty(), reason) {
             (false, None) => {
-                let (unwanted, order) = (under.unwanted, Order::Splitting(under));
-                order.ready(seen, unwanted, false, input, cx)
+                let answered = cases::close(&LOOKED_FOR, "the remits are there", cx);
+                let unwanted = under.unwanted;
+                Order::Splitting(under).ready(seen, unwanted, false, input, cx).with_first(answered)
             }
-            (true, Some(reason)) => Next::to(Order::Rejected { reason }),
+            (true, Some(reason)) => Self::rejected(reason, cx),
             (true, None) => {
                 // In doubt: neither created nor refused. Looking goes on; a person is told once.
-                let told = (under.asked == TELL_AFTER).then(|| {
-                    case(
-                        "closed_without_word",
-                        Severity::High,
-                        &[],
-                        json!({"why": "CLOSE with neither remits nor a reason"}),
-                        cx,
-                    )
-                });
+                let told = Self::told_once(&under, "closed_without_word", "CLOSE with neither remits nor a reason", cx);
                 Next::to(Order::Splitting(under)).and(told)
             }
             (false, Some(reason)) => {
@@ -99,8 +100,11 @@ impl Order {
             }
             remits.push(Child { id, tax_agent_location_id: remit.tax_agent_location_id.clone(), ended: None });
         }
+        if let Some(why) = quote::warning(input.terms.asked, &seen.remits, cx.policy) {
+            writes.push(cases::open("split_sum_mismatch", Severity::Medium, &[], json!({"why": why}), cx));
+        }
         if let Some(why) = broken {
-            writes.push(case(
+            writes.push(cases::open(
                 "quote_mismatch",
                 Severity::High,
                 &["accept_remits", "cancel_each"],
@@ -108,62 +112,49 @@ impl Order {
                 cx,
             ));
         }
-        let look_at = times.deadline + super::DAY;
+        let look_at = Order::watch_at(&times);
         Next::to(Order::Ready { times, remits, look_at }).and(writes)
     }
 
     /// "Not found": proof only after the quarantine, twice, apart (P02).
     pub(super) fn absent(self, cx: &Cx<'_>) -> Option<Next<Self>> {
-        match self {
-            Order::CreateInDoubt { sends: 1, refused: Some(refusal), .. } => {
-                Some(Next::to(Order::Rejected { reason: refusal.to_string() }))
-            }
-            Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted } => {
-                let doubt = doubt.negative(cx.now, cx.params);
-                Some(Next::to(Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted }))
-            }
-            Order::Accepted(under) => Some(Order::looked_in_vain(under, Order::Accepted, cx)),
-            Order::Splitting(under) => Some(Order::looked_in_vain(under, Order::Splitting, cx)),
-            _ => None,
+        if let Order::CreateInDoubt { sends: 1, refused: Some(refusal), .. } = &self {
+            return Some(Self::rejected(refusal.to_string(), cx));
         }
+        self.looked_in_vain(|doubt| doubt.negative(cx.now, cx.params), cx)
     }
 
     /// A failing query is never proof of failure (§10). But a definite refusal of a first send stands unless a query *shows* the
     /// order: an unknown code of the query does not hold it up (§11).
     pub(super) fn look_failed(self, fault: &Fault, cx: &Cx<'_>) -> Option<Next<Self>> {
-        match self {
-            Order::CreateInDoubt { sends: 1, refused: Some(refusal), .. } if matches!(fault, Fault::UnknownCode(_)) => {
-                Some(Next::to(Order::Rejected { reason: refusal.to_string() }))
-            }
-            Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted } => {
-                let doubt = doubt.unclear(cx.now, cx.params);
-                let told = told_of_doubt(&doubt, cx);
-                Some(Next::to(Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted }).and(told))
-            }
-            Order::Accepted(under) => Some(Order::looked_in_vain(under, Order::Accepted, cx)),
-            Order::Splitting(under) => Some(Order::looked_in_vain(under, Order::Splitting, cx)),
-            _ => None,
+        if let Order::CreateInDoubt { sends: 1, refused: Some(refusal), .. } = &self
+            && matches!(fault, Fault::UnknownCode(_))
+        {
+            return Some(Self::rejected(refusal.to_string(), cx));
         }
+        self.looked_in_vain(|doubt| doubt.unclear(cx.now, cx.params), cx)
     }
 
-    /// The provider accepted it; a look that finds nothing reads a lagging copy, until it lasts.
-    fn looked_in_vain(under: Under, state: fn(Under) -> Order, cx: &Cx<'_>) -> Next<Order> {
+    /// A look that showed no order. Once the provider has accepted it, that reads a lagging copy, until it lasts.
+    fn looked_in_vain(self, then: impl FnOnce(Doubt) -> Doubt, cx: &Cx<'_>) -> Option<Next<Self>> {
+        if let Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted } = self {
+            let doubt = then(doubt);
+            let told = told_of_doubt(&doubt, cx);
+            return Some(Next::to(Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted }).and(told));
+        }
+        let state = if matches!(self, Order::Splitting(_)) { Order::Splitting } else { Order::Accepted };
+        let (Order::Accepted(under) | Order::Splitting(under)) = self else { return None };
         let asked = under.asked + 1;
-        let told = (asked == TELL_AFTER).then(|| {
-            case(
-                "our_order_missing_at_provider",
-                Severity::High,
-                &[],
-                json!({"why": "accepted, and queries do not show it"}),
-                cx,
-            )
-        });
-        Next::to(state(Under { asked, look_at: cx.now + decaying(asked), ..under })).and(told)
+        let under = Under { asked, look_at: cx.now + decaying(asked), ..under };
+        let told = Self::told_once(&under, "our_order_missing_at_provider", "accepted, and queries do not show it", cx);
+        Some(Next::to(state(under)).and(told))
     }
 }
 
 fn told_of_doubt(doubt: &Doubt, cx: &Cx<'_>) -> Option<Write> {
-    doubt.tell_now().then(|| case("create_in_doubt", Severity::High, &["retry", "abandon"], json!({"why": "queries settle nothing: is code_order_not_found set for this account? `levee doctor` learns it"}), cx))
+    let why = "queries settle nothing: is code_order_not_found set for this account? `levee doctor` learns it";
+    let moves = &["retry", "abandon"];
+    doubt.tell_now().then(|| cases::open("create_in_doubt", Severity::High, moves, json!({"why": why}), cx))
 }
 
 fn remit_input(remit: &RemitSeen, unsplit: bool, times: &super::Times, input: &Input, cx: &Cx<'_>) -> remit::Input {

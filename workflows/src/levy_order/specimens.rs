@@ -60,6 +60,15 @@ pub(super) fn split() -> Vec<RemitSeen> {
 
 pub(super) const CHILDREN: [InstanceId; 2] = [InstanceId(Uuid::from_u128(21)), InstanceId(Uuid::from_u128(22))];
 
+fn times() -> Times {
+    Times {
+        first_sent: specimen_time(0),
+        accept_time: specimen_time(0),
+        deadline: specimen_time(70),
+        pay_cutoff: specimen_time(44),
+    }
+}
+
 fn states() -> Vec<Order> {
     let since = specimen_time(10);
     let under = Under {
@@ -79,12 +88,7 @@ fn states() -> Vec<Order> {
     };
     let proved = Doubt { negatives: 2, ..doubt.clone() };
     let refusal = Refusal { code: "1009".into(), message: "可用额度不足".into() };
-    let times = Times {
-        first_sent: specimen_time(0),
-        accept_time: specimen_time(0),
-        deadline: specimen_time(70),
-        pay_cutoff: specimen_time(44),
-    };
+    let times = times();
     let child = |place: usize, ended: Option<&str>| Child {
         id: CHILDREN[place],
         tax_agent_location_id: format!("200{}", place + 1),
@@ -112,7 +116,7 @@ fn states() -> Vec<Order> {
         ready(None),
         ready(Some("levied")),
         ready(Some("cancelled")),
-        Order::Settled { times, outcome: Outcome::Levied },
+        Order::Settled { times, outcome: Outcome::Levied, remits: vec![child(0, Some("levied"))] },
         Order::Rejected { reason: "1009: 可用额度不足".into() },
         Order::Cancelled,
         Order::NeedsOperator { why: Why::NameTooLong, back: Box::new(Order::Gated { since, hold: None }) },

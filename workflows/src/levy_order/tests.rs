@@ -5,6 +5,7 @@ use super::*;
 use crate::draw::{specimen_time, with_cx};
 use crate::{Params, Policy};
 use domain::levy::OrderStatus;
+use domain::record::Write;
 
 fn at<T>(hours: u64, f: impl FnOnce(&Cx<'_>) -> T) -> T {
     with_cx(|cx| f(&Cx { now: specimen_time(hours), real: specimen_time(hours), ..*cx }))
@@ -110,7 +111,7 @@ fn p02_not_found_is_proof_only_after_the_quarantine_and_twice() {
                 Step::Call(Request::FindOrder { .. }) => order = go(order, Event::Absent, &cx).state,
                 Step::Record(event) => order = go(order, event, &cx).state,
                 Step::Wait(until) => now = until,
-                other => panic!("{other:?}"),
+                step @ (Step::Call(_) | Step::Ask(_) | Step::Release { .. } | Step::Rest) => panic!("{step:?}"),
             }
         }
         assert!(matches!(order, Order::Creating { sends: 2, .. }), "{order:?}");
@@ -269,10 +270,9 @@ fn an_order_settles_when_its_last_remit_has_ended() {
         let end = |first: &str, second: &str| {
             let one = go(specimen("ready"), Event::RemitDone { remit: CHILDREN[0], state: first.into() }, cx).state;
             assert_eq!(one.name(), "ready");
-            match go(one, Event::RemitDone { remit: CHILDREN[1], state: second.into() }, cx).state {
-                Order::Settled { outcome, .. } => outcome,
-                other => panic!("{other:?}"),
-            }
+            let settled = go(one, Event::RemitDone { remit: CHILDREN[1], state: second.into() }, cx).state;
+            let Order::Settled { outcome, .. } = settled else { panic!("{settled:?}") };
+            outcome
         };
         assert_eq!(end("levied", "levied"), Outcome::Levied);
         assert_eq!(end("levied", "cancelled"), Outcome::PartlyLevied);
@@ -302,4 +302,129 @@ fn no_limbo_every_state_wants_something_or_rests_or_has_an_owner() {
             }
         });
     }
+}
+
+#[test]
+fn s_g_a_persons_word_never_sends_create_again() {
+    let resolved = |name: &str| Event::CaseResolved { r#move: name.into(), evidence: None, by: "amei".into() };
+    at(10, |cx| {
+        assert_eq!(go(specimen("create_in_doubt"), resolved("retry"), cx).state.name(), "create_in_doubt");
+        let parked = specimen("creating").parked("a bug", cx).state;
+        assert_eq!(go(parked, resolved("retry"), cx).state.name(), "create_in_doubt", "it may have left");
+        let abandoned = go(specimen("create_in_doubt"), resolved("abandon"), cx).state;
+        assert!(matches!(abandoned, Order::CreateInDoubt { unwanted: true, .. }), "P07: asked for until it is settled");
+    });
+}
+
+#[test]
+fn p11_a_confirmed_duplicate_still_passes_the_other_gates() {
+    at(10, |cx| {
+        let long = Input { name_chars: 11, ..input() };
+        let release = Event::ReleaseAsked { by: "amei".into(), reason: "two jobs".into() };
+        let released = Order::suspected_duplicate(cx.now).apply(&long, release, cx).unwrap().state;
+        assert_eq!(released.step(&long, cx), Step::Record(Event::NameTooLong));
+    });
+}
+
+#[test]
+fn p31_the_guards_hold_ends_with_the_month() {
+    with_cx(|cx| {
+        let policy = Policy { month_edge: crate::policy::Guard::Hold, ..Policy::default() };
+        let edge = Time::parse("2026-01-31T19:00:00+08:00").unwrap();
+        let held = Order::Gated { since: edge, hold: Some(Hold::MonthEnd) };
+        let cx = Cx { policy: &policy, now: edge, ..*cx };
+        let month = Time::parse("2026-02-01T00:00:00+08:00").unwrap();
+        assert_eq!(held.step(&input(), &cx), Step::Ask(Some(month)));
+        let cx = Cx { now: month, ..cx };
+        assert_eq!(held.step(&input(), &cx), Step::Record(Event::GateOpened));
+        assert_eq!(go(held, Event::GateOpened, &cx).state.name(), "creating");
+    });
+}
+
+#[test]
+fn a_parked_order_keeps_wishes_and_hears_its_remits() {
+    at(10, |cx| {
+        let parked = go(specimen("accepted"), Event::Seen(sight(OrderStatus::Unknown("X".into()), vec![], None)), cx);
+        let wished = go(parked.state, Event::CancelAsked { by: "amei".into() }, cx).state;
+        assert!(
+            matches!(&wished, Order::NeedsOperator { back, .. } if matches!(**back, Order::Accepted(Under { unwanted: true, .. })))
+        );
+        let mut order = specimen("ready").parked("a bug", cx).state;
+        for remit in CHILDREN {
+            order = go(order, Event::RemitDone { remit, state: "levied".into() }, cx).state;
+        }
+        assert_eq!(order.name(), "settled");
+    });
+}
+
+#[test]
+fn an_unwanted_create_that_cannot_have_left_is_not_sent() {
+    at(10, |cx| {
+        let again = Order::Creating { since: cx.now, first_sent: Some(specimen_time(0)), sends: 2, unwanted: false };
+        assert_eq!(go(again, Event::CancelAsked { by: "amei".into() }, cx).state.name(), "cancelled");
+    });
+}
+
+#[test]
+fn a_settled_order_follows_a_remit_that_is_levied_after_all() {
+    at(10, |cx| {
+        let mut order = specimen("ready");
+        for (remit, state) in [(0, "levied"), (1, "auto_closed_paid"), (1, "levied")] {
+            order = go(order, Event::RemitDone { remit: CHILDREN[remit], state: state.into() }, cx).state;
+        }
+        assert!(matches!(order, Order::Settled { outcome: Outcome::Levied, .. }), "{order:?}");
+    });
+}
+
+#[test]
+fn i14_an_order_at_rest_is_left_by_no_arrow() {
+    at(10, |cx| {
+        for order in Order::specimens().states.into_iter().filter(|order| STATES.contains(&(order.name(), true))) {
+            assert!(order.clone().apply(&input(), Event::NameTooLong, cx).is_err());
+            assert_eq!(order.clone().parked("a bug", cx).state, order);
+        }
+    });
+}
+
+#[test]
+fn after_the_sends_are_exhausted_a_refusal_is_still_no_proof() {
+    at(10, |cx| {
+        let doubt = Doubt { negatives: 2, ..Doubt::new(cx.now, cx.now) };
+        let unwanted = false;
+        let last = Order::CreateInDoubt { first_sent: cx.now, doubt, sends: SENDS_MAX, refused: None, unwanted };
+        let Order::NeedsOperator { back, .. } = go(last, Event::Disproved, cx).state else { panic!() };
+        let Order::CreateInDoubt { first_sent, mut doubt, sends, refused, unwanted } = *back else { panic!() };
+        doubt.negatives = 2;
+        let again = Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted };
+        let again = go(again, Event::Disproved, cx).state;
+        assert!(matches!(again, Order::Creating { sends: 2.., .. }), "{again:?}");
+    });
+}
+
+#[test]
+fn an_order_that_is_not_split_for_long_is_told_of_once() {
+    at(10, |cx| {
+        let (mut order, mut told) = (specimen("accepted"), 0);
+        for _ in 0..50 {
+            let next = go(order, Event::Seen(sight(OrderStatus::Processing, vec![], None)), cx);
+            told += usize::from(opens(&next, "splitting_too_long"));
+            order = next.state;
+        }
+        assert_eq!((order.name(), told), ("splitting", 1));
+        let ready = go(order, closed(split(), None), cx);
+        let answered = |write: &Write| matches!(write, Write::CloseCases { kinds, .. } if kinds.contains(&"splitting_too_long".to_owned()));
+        assert!(ready.writes.iter().any(answered));
+    });
+}
+
+#[test]
+fn a_gross_sum_that_differs_is_warned_of_where_the_account_says_so() {
+    at(10, |cx| {
+        let policy = Policy { gross_sum_check: crate::policy::SumCheck::Warn, ..Policy::default() };
+        let mut gross = input();
+        gross.terms.asked = domain::levy::Asked::Gross(domain::Money::from_fen(1).unwrap());
+        let cx = Cx { policy: &policy, ..*cx };
+        let ready = specimen("splitting").apply(&gross, closed(split(), None), &cx).unwrap();
+        assert!(opens(&ready, "split_sum_mismatch") && !opens(&ready, "quote_mismatch"));
+    });
 }

@@ -3,66 +3,67 @@
 
 use super::Remit;
 use super::facts::{At, Input, Provider, Why};
-use crate::doubt::Doubt;
+use crate::doubt::{Doubt, TELL_AFTER};
 use crate::machine::{Cx, Next};
-use crate::policy::{LeviedProof, LeviedTerminal};
+use crate::policy::Direction;
 use domain::Time;
 use domain::levy::{NextStep, OrderSeen, RemitSeen, RemitStatus};
 use domain::record::{Decision, Severity, Write};
 use serde_json::json;
-use std::time::Duration;
-
-/// The provider's promise (000 §2.4).
-const AUTO_CLOSE: Duration = Duration::from_secs(72 * 3600);
 
 impl Remit {
     /// A hint: look at once. Hints about what is settled change nothing.
     pub(super) fn hinted(mut self, notice: Option<Time>, cx: &Cx<'_>) -> Next<Self> {
+        if self.at.resting() {
+            return Next::to(self);
+        }
         if let Some(close_time) = notice {
             self.facts.notice = Some(close_time);
         }
         self.facts.look_at = self.facts.look_at.min(cx.now);
-        match &mut self.at {
-            At::ConfirmInDoubt { doubt, .. } | At::CancelInDoubt { doubt, .. } => {
-                doubt.look_at = doubt.look_at.min(cx.now)
-            }
-            _ => {}
+        if let At::ConfirmInDoubt { doubt, .. } | At::CancelInDoubt { doubt, .. } = &mut self.at {
+            doubt.look_at = doubt.look_at.min(cx.now);
         }
         Next::to(self)
     }
 
     /// A look that failed says nothing about the remit (P18): look again, more slowly.
     pub(super) fn look_failed(mut self, input: &Input, cx: &Cx<'_>) -> Option<Next<Self>> {
+        let looking = !self.at.resting()
+            && !matches!(self.at, At::Cancelling { .. } | At::Contradicted { .. } | At::NeedsOperator { .. });
+        if !looking {
+            return None;
+        }
         self.facts.look(self.facts.looks + 1, cx);
         let unreachable = self.unreachable_waiting();
-        let doubt = match &self.at {
-            At::Open { .. } => {
-                self.at = At::Open { ask: None };
-                None
-            }
-            At::ConfirmInDoubt { doubt, .. } | At::CancelInDoubt { doubt, .. } => {
-                Some(doubt.clone().unclear(cx.now, cx.params))
-            }
-            At::Permitted(_)
-            | At::Paying(_)
-            | At::PayoutInDoubt { .. }
-            | At::Paid
-            | At::Confirming { .. }
-            | At::Levying { .. }
-            | At::GateClosed { .. } => None,
-            _ => return None,
-        };
-        let case = doubt
-            .as_ref()
-            .filter(|doubt| doubt.tell_now())
-            .map(|_| self.case("in_doubt", Severity::High, &[], json!({"why": "queries settle nothing"}), input, cx));
-        if let Some(doubt) = doubt {
-            self = self.with_doubt(doubt);
+        if matches!(self.at, At::Open { .. }) {
+            self.at = At::Open { ask: None };
         }
-        Some(Next::to(self).and(unreachable).and(case))
+        if let At::ConfirmInDoubt { doubt, .. } | At::CancelInDoubt { doubt, .. } = &self.at {
+            let doubt = doubt.clone().unclear(cx.now, cx.params);
+            let told = self.told_of_doubt(&doubt, input, cx);
+            return Some(Next::to(self.with_doubt(doubt)).and(told));
+        }
+        let why = json!({"why": "queries have not shown this remit for a long time"});
+        let lost = (self.facts.looks == TELL_AFTER)
+            .then(|| self.case("our_order_missing_at_provider", Severity::High, &[], why, input, cx));
+        Some(Next::to(self).and(unreachable).and(lost))
     }
 
-    fn with_doubt(mut self, new: Doubt) -> Self {
+    /// A person is told of a doubt that looks do not settle, once.
+    pub(super) fn told_of_doubt(&self, doubt: &Doubt, input: &Input, cx: &Cx<'_>) -> Option<Write> {
+        let why = json!({"why": "queries settle nothing"});
+        doubt.tell_now().then(|| self.case("in_doubt", Severity::High, &[], why, input, cx))
+    }
+
+    /// A probe said "not applied".
+    pub(super) fn negative(self, doubt: Doubt, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+        let doubt = doubt.negative(cx.now, cx.params);
+        let told = self.told_of_doubt(&doubt, input, cx);
+        Next::to(self.with_doubt(doubt)).and(told)
+    }
+
+    pub(super) fn with_doubt(mut self, new: Doubt) -> Self {
         if let At::ConfirmInDoubt { doubt, .. } | At::CancelInDoubt { doubt, .. } | At::Levying { doubt, .. } =
             &mut self.at
         {
@@ -88,7 +89,7 @@ impl Remit {
             At::Paid => Some(self.seen_paid(remit, input, cx)),
             At::Confirming { .. } | At::ConfirmInDoubt { .. } => Some(self.seen_confirming(seen, remit, input, cx)),
             At::Levying { .. } => Some(self.seen_levying(seen, remit, input, cx)),
-            At::CancelInDoubt { .. } => Some(self.seen_cancelling(remit, cx)),
+            At::CancelInDoubt { .. } => Some(self.seen_cancelling(remit, input, cx)),
             At::Cancelling { .. } => Some(Next::to(self)),
             At::Levied { .. } | At::Cancelled | At::AutoClosedUnpaid | At::AutoClosedPaid | At::ClosedExternally => {
                 None
@@ -98,11 +99,13 @@ impl Remit {
     }
 
     /// A word in no table parks with the raw value (P14); but while a permit is out its report must still find its place.
-    fn seen_unknown(self, word: &str, input: &Input, cx: &Cx<'_>) -> Option<Next<Self>> {
+    fn seen_unknown(mut self, word: &str, input: &Input, cx: &Cx<'_>) -> Option<Next<Self>> {
         match &self.at {
             At::Permitted(_) | At::Paying(_) | At::PayoutInDoubt { .. } => {
-                let case = self.case("unknown_status", Severity::High, &[], json!({"status": word}), input, cx);
-                Some(Next::to(self).with(case))
+                let new = self.first_time(format!("unknown_status/{word}"));
+                let status = json!({"status": word});
+                let case = new.then(|| self.case("unknown_status", Severity::High, &[], status, input, cx));
+                Some(Next::to(self).and(case))
             }
             At::Open { .. } | At::Paid | At::Confirming { .. } | At::ConfirmInDoubt { .. } | At::Levying { .. } => {
                 Some(self.park(Why::UnknownStatus(word.into()), cx))
@@ -133,7 +136,7 @@ impl Remit {
     }
 
     /// ACCEPT after a close notice: the notice was stale or forged. Past D a person is told beside it.
-    fn still_open(mut self, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+    pub(super) fn still_open(mut self, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         let stale = self.facts.notice.take().is_some() && cx.now >= input.deadline;
         let case = stale.then(|| {
             self.case(
@@ -148,32 +151,29 @@ impl Remit {
         Next::to(self).and(case)
     }
 
-    fn provider_closed(input: &Input, cx: &Cx<'_>) -> Provider {
+    /// Whose doing a `CLOSE` that we did not ask for is: before D the 72 h job cannot have run.
+    pub(super) fn provider_closed(input: &Input, cx: &Cx<'_>) -> Provider {
         if cx.now < input.deadline { Provider::Externally } else { Provider::Automatically }
     }
 
     /// The provider closed it and we had decided nothing.
-    fn closed_undecided(self, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+    fn closed_undecided(mut self, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         let provider = Self::provider_closed(input, cx);
-        match &self.at {
-            At::Permitted(payout) | At::Paying(payout) | At::PayoutInDoubt { payout, closed: None, .. } => {
-                let payout = payout.clone();
-                let case = self.case(
-                    "may_be_paid_without_levy",
-                    Severity::Critical,
-                    &["paid", "not_paid"],
-                    json!({"why": "closed at the provider while a payment may be under way"}),
-                    input,
-                    cx,
-                );
-                let event = crate::payout::Event::Expired;
-                self.in_doubt(payout, event, Some(provider), cx)
-                    .with(Write::CloseGate { remit: cx.me, at: cx.now })
-                    .with(case)
-            }
-            At::PayoutInDoubt { .. } => Next::to(self),
-            _ => self.closed_unpaid(provider, input, cx).with_first(Write::CloseGate { remit: cx.me, at: cx.now }),
+        let shut = self.shut_gate(cx);
+        let Some(payout) = self.live_payout().cloned() else {
+            return self.closed_unpaid(provider, input, cx).with_first(shut);
+        };
+        if matches!(self.at, At::PayoutInDoubt { closed: Some(_), .. }) {
+            return Next::to(self);
         }
+        let facts = json!({"why": "closed at the provider while a payment may be under way"});
+        let moves = &["paid", "not_paid"];
+        let case = self.case("may_be_paid_without_levy", Severity::Critical, moves, facts, input, cx);
+        let mut next = self.in_doubt(payout, crate::payout::Event::Expired, cx);
+        if let At::PayoutInDoubt { closed, .. } = &mut next.state.at {
+            *closed = Some(provider);
+        }
+        next.with(shut).with(case)
     }
 
     /// Closed at the provider, and provably not paid.
@@ -214,37 +214,11 @@ impl Remit {
 
     fn seen_paid(mut self, remit: &RemitSeen, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         match &remit.status {
-            RemitStatus::Accepted => {
-                let Some(proof) = self.facts.proof.clone() else { return self.contradict("paid without evidence", cx) };
-                let late = (cx.now >= input.deadline).then(|| {
-                    self.case(
-                        "confirmed_past_deadline",
-                        Severity::High,
-                        &[],
-                        json!({"why": "CONTINUE goes after the deadline"}),
-                        input,
-                        cx,
-                    )
-                });
-                self.facts.decided_at = Some(cx.now);
-                let decision = Decision {
-                    remit: cx.me,
-                    next_step: NextStep::Continue,
-                    evidence: Some(proof.evidence),
-                    arising_time: proof.paid_at,
-                    at: cx.now,
-                };
-                let still = self.still_open(input, cx);
-                let (remit, writes) = (still.state, still.writes);
-                remit
-                    .go(At::Confirming { sends: 1, seen_real: cx.real })
-                    .with(Write::Decide(decision))
-                    .and(writes)
-                    .and(late)
-            }
+            RemitStatus::Accepted => self.decide_continue(input, cx),
             RemitStatus::Closed => {
                 let provider = Self::provider_closed(input, cx);
-                self.closed_paid(provider, input, cx).with_first(Write::CloseGate { remit: cx.me, at: cx.now })
+                let shut = self.shut_gate(cx);
+                self.closed_paid(provider, input, cx).with_first(shut)
             }
             RemitStatus::Processing | RemitStatus::Remitted => {
                 self.contradict("the levy runs without a decision of ours", cx)
@@ -253,138 +227,42 @@ impl Remit {
         }
     }
 
-    /// CONTINUE may have been applied.
-    fn seen_confirming(mut self, seen: &OrderSeen, remit: &RemitSeen, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        match (&remit.status, self.at.clone()) {
-            (RemitStatus::Accepted, At::ConfirmInDoubt { refusal: Some(refusal), .. }) => {
-                self.park(Why::ConfirmRefused(refusal), cx)
-            }
-            (RemitStatus::Accepted, At::ConfirmInDoubt { doubt, .. }) => {
-                Next::to(self.with_doubt(doubt.negative(cx.now, cx.params)))
-            }
-            (RemitStatus::Accepted, At::Confirming { sends, .. }) => {
-                self.go(At::Confirming { sends, seen_real: cx.real })
-            }
-            (RemitStatus::Processing | RemitStatus::Remitted, _) => {
-                let sent_at = self.facts.decided_at.unwrap_or(cx.now);
-                self.facts.look(0, cx);
-                let applied = self.go(At::Levying {
-                    since: cx.now,
-                    sent_at,
-                    acknowledged: false,
-                    doubt: Doubt::new(sent_at, cx.now),
-                });
-                applied.state.seen_levying(seen, remit, input, cx).with(Self::close_cases(
-                    &["deadline_near", "in_doubt"],
-                    "the levy is running",
-                    cx,
-                ))
-            }
-            (RemitStatus::Closed, at) => {
-                let acknowledged = matches!(at, At::ConfirmInDoubt { acknowledged: true, .. });
-                self.levy_closed(seen, acknowledged, input, cx)
-            }
-            (_, _) => Next::to(self),
+    /// Evidence, and a live ACCEPT: the decision is written before anything is sent (S-A, S-E).
+    fn decide_continue(mut self, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+        let Some(proof) = self.facts.proof.clone() else { return self.contradict("paid without evidence", cx) };
+        if self.frozen(Direction::Confirm, input, cx) || proof.paid_at > cx.now {
+            return self.still_open(input, cx);
         }
-    }
-
-    fn seen_levying(mut self, seen: &OrderSeen, remit: &RemitSeen, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        let At::Levying { acknowledged, doubt, .. } = self.at.clone() else { return Next::to(self) };
-        match &remit.status {
-            RemitStatus::Remitted if cx.policy.levied_terminal_status != LeviedTerminal::Close => {
-                self.levied(input, cx)
-            }
-            RemitStatus::Processing | RemitStatus::Remitted => {
-                self.facts.running = true;
-                let asked = doubt.asked + 1;
-                self.facts.look(asked, cx);
-                self.facts.looks = 0;
-                Next::to(self.with_doubt(Doubt { asked, ..doubt }))
-            }
-            RemitStatus::Closed => self.levy_closed(seen, acknowledged, input, cx),
-            RemitStatus::Accepted => self.acknowledged_yet_open(doubt, input, cx),
-            RemitStatus::Unknown(_) => Next::to(self),
-        }
-    }
-
-    /// Queries keep showing ACCEPT after an acknowledged CONTINUE: a lagging copy at first, then a doubt with an alarm (§10.1).
-    fn acknowledged_yet_open(mut self, doubt: Doubt, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        if self.facts.running {
-            return self.contradict("the levy ran, and now the provider shows ACCEPT", cx);
-        }
-        let doubt = doubt.negative(cx.now, cx.params);
-        self.facts.look_at = doubt.look_at;
-        if !doubt.disproved() {
-            return Next::to(self.with_doubt(doubt));
-        }
-        let case = self.case(
-            "continue_not_applied",
-            Severity::High,
-            &[],
-            json!({"why": "acknowledged, and the provider keeps showing ACCEPT"}),
-            input,
-            cx,
-        );
-        self.go(At::ConfirmInDoubt { doubt, sends: 1, refusal: None, acknowledged: true }).with(case)
-    }
-
-    /// `CLOSE` after our CONTINUE (safety.md §7): levied only on proof.
-    fn levy_closed(self, seen: &OrderSeen, acknowledged: bool, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        let same_time = self.facts.proof.as_ref().is_some_and(|proof| seen.arising_time == Some(proof.paid_at));
-        let by_time = input.unsplit && same_time;
-        let known_applied = acknowledged || self.facts.running;
-        if let Some(close_time) = self.facts.notice {
-            let before_ours = !known_applied && self.facts.decided_at.is_some_and(|decided| close_time < decided);
-            return if before_ours {
-                self.closed_paid(Self::provider_closed(input, cx), input, cx)
-            } else {
-                self.contradict("a close notice came, and CONTINUE was sent", cx)
-            };
-        }
-        if !known_applied {
-            // Nothing but the evidence of our own time can tell a levy from another's close.
-            return if by_time {
-                self.levied(input, cx)
-            } else {
-                self.contradict("closed while CONTINUE was in doubt", cx)
-            };
-        }
-        let in_time = cx.now < input.first_sent + AUTO_CLOSE - cx.params.skew;
-        let proved = by_time
-            || match cx.policy.levied_proof {
-                LeviedProof::BeforeDeadline => in_time,
-                LeviedProof::SeenRunning => self.facts.running,
-                LeviedProof::Acknowledged => acknowledged,
-            };
-        let ends_so = cx.policy.levied_terminal_status != LeviedTerminal::Remit;
-        if proved && ends_so { self.levied(input, cx) } else { self.park(Why::LevyUnproven, cx) }
-    }
-
-    fn levied(self, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        if self.facts.returned {
-            return self.returned_after_levy(input, cx);
-        }
-        let answered =
-            Self::close_cases(&["in_doubt", "continue_not_applied", "confirmed_past_deadline"], "levied", cx);
-        self.finish(At::Levied { at: cx.now }, cx).with(answered)
+        let past = json!({"why": "CONTINUE goes after the deadline"});
+        let late = (cx.now >= input.deadline)
+            .then(|| self.case("confirmed_past_deadline", Severity::High, &[], past, input, cx));
+        self.facts.decided_at = Some(cx.now);
+        let decision = Decision {
+            remit: cx.me,
+            next_step: NextStep::Continue,
+            evidence: Some(proof.evidence),
+            arising_time: proof.paid_at,
+            at: cx.now,
+        };
+        let decide = |remit: Self| {
+            remit.go(At::Confirming { sends: 1, seen_real: cx.real }).with(Write::Decide(decision)).and(late)
+        };
+        self.still_open(input, cx).then(decide)
     }
 
     /// CANCEL may have been applied; CLOSE is consistent with it, whoever closed (§10.1).
-    fn seen_cancelling(self, remit: &RemitSeen, cx: &Cx<'_>) -> Next<Self> {
-        match (&remit.status, self.at.clone()) {
-            (RemitStatus::Closed, _) => {
-                self.finish(At::Cancelled, cx).with(Self::close_cases(&["in_doubt"], "cancelled", cx))
+    fn seen_cancelling(self, remit: &RemitSeen, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+        match &remit.status {
+            RemitStatus::Closed => self.finish(At::Cancelled, cx),
+            RemitStatus::Processing | RemitStatus::Remitted => self.contradict("the levy runs after our CANCEL", cx),
+            RemitStatus::Accepted => {
+                let At::CancelInDoubt { doubt, refusal, .. } = self.at.clone() else { return Next::to(self) };
+                match refusal {
+                    Some(refusal) => self.park(Why::CancelRefused(refusal), cx),
+                    None => self.negative(doubt, input, cx),
+                }
             }
-            (RemitStatus::Accepted, At::CancelInDoubt { refusal: Some(refusal), .. }) => {
-                self.park(Why::CancelRefused(refusal), cx)
-            }
-            (RemitStatus::Accepted, At::CancelInDoubt { doubt, .. }) => {
-                Next::to(self.with_doubt(doubt.negative(cx.now, cx.params)))
-            }
-            (RemitStatus::Processing | RemitStatus::Remitted, _) => {
-                self.contradict("the levy runs after our CANCEL", cx)
-            }
-            (_, _) => Next::to(self),
+            RemitStatus::Unknown(_) => Next::to(self),
         }
     }
 }

@@ -127,12 +127,18 @@ fn states() -> Vec<Remit> {
         at(At::AutoClosedUnpaid),
         paid(At::AutoClosedPaid),
         at(At::ClosedExternally),
-        paid(At::Contradicted { why: "closed while CONTINUE was in doubt".into() }),
+        paid(At::Contradicted { why: "closed while CONTINUE was in doubt".into(), payout: None }),
         paid(At::ReturnedAfterLevy),
         at(At::NeedsOperator { why: Why::UnknownStatus("FROZEN".into()), back: Box::new(At::Open { ask: None }) }),
         at(At::NeedsOperator { why: Why::PaidAfterFinal, back: Box::new(At::Open { ask: None }) }),
         paid(At::NeedsOperator { why: Why::ConfirmRefused(refusal), back: Box::new(At::Paid) }),
         paid(At::NeedsOperator { why: Why::LevyUnproven, back: Box::new(At::Paid) }),
+        at(At::Contradicted { why: "the levy runs without a decision of ours".into(), payout: Some(live.clone()) }),
+        at(At::NeedsOperator { why: Why::Bug("a bug".into()), back: Box::new(At::Permitted(live)) }),
+        at(At::NeedsOperator {
+            why: Why::Bug("a bug".into()),
+            back: Box::new(At::CancelInDoubt { doubt: Doubt::new(since, since), sends: 1, refusal: None }),
+        }),
     ]
 }
 

@@ -5,6 +5,7 @@ use super::*;
 use crate::draw::{specimen_time, with_cx};
 use crate::policy::{LeviedProof, LeviedTerminal};
 use domain::levy::RemitStatus;
+use domain::record::Write;
 
 /// One event to one specimen, at a time and under a policy of its own.
 fn at<T>(hours: u64, f: impl FnOnce(&Cx<'_>) -> T) -> T {
@@ -365,7 +366,7 @@ fn p25_an_unacknowledged_continue_is_sent_again_only_after_quarantine_and_two_ne
                 }
                 Step::Record(event) => remit = go(remit, event, &cx).state,
                 Step::Wait(until) => now = until,
-                other => panic!("{other:?}"),
+                step @ (Step::Call(_) | Step::Ask(_) | Step::Release { .. } | Step::Rest) => panic!("{step:?}"),
             }
         }
         assert!(now >= cx.now + cx.params.quarantine + cx.params.probe_spacing, "{now}");
@@ -388,7 +389,7 @@ fn p22_p23_a_payout_in_doubt_holds_past_the_deadline() {
                     remit = go(remit, seen(RemitStatus::Accepted), cx).state;
                 }
                 Step::Wait(_) => break,
-                other => panic!("{other:?}"),
+                step @ (Step::Ask(_) | Step::Release { .. } | Step::Rest) => panic!("{step:?}"),
             }
         }
         assert_eq!(remit.name(), "payout_in_doubt");
@@ -476,6 +477,7 @@ fn i2_an_evidenced_remit_that_is_not_confirmed_is_told_of_within_the_hour() {
     at(11, |cx| {
         let mut remit = specimen("paid");
         remit.facts.look_at = specimen_time(100);
+        remit.facts.looks = 1;
         assert_eq!(remit.step(&input(), cx), Step::Record(Event::Told(Tell::DeadlineNear)));
         let told = go(remit, Event::Told(Tell::DeadlineNear), cx);
         assert!(opens(&told, "deadline_near"));

@@ -1,0 +1,186 @@
+//! From the gate to the provider: CREATE, and the doubt about it (P01, P02, S-G).
+
+use super::{DAY, Event, FREEZE_LOOK, Hold, Input, Order, SENDS_MAX, Times, Under, Why, frozen};
+use crate::cases;
+use crate::doubt::{Doubt, decaying};
+use crate::machine::{Cx, Next, Step};
+use crate::policy::Guard;
+use domain::record::{OpenTask, Write};
+use domain::{Refusal, Time};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The provider's promise (000 §2.4).
+const AUTO_CLOSE: Duration = Duration::from_secs(72 * 3600);
+
+impl Order {
+    /// An order that has just been asked for.
+    pub fn new(now: Time) -> Self {
+        Order::Gated { since: now, hold: None }
+    }
+
+    /// A suspected duplicate: a person confirms it, under a task with an SLA (P12).
+    pub fn suspected_duplicate(now: Time) -> Self {
+        Order::Gated { since: now, hold: Some(Hold::SuspectedDuplicate) }
+    }
+
+    /// The task that owns a held order.
+    pub fn release_task(id: Uuid, now: Time, sla: Duration) -> Write {
+        Write::OpenTask(OpenTask { id, kind: "release_order".into(), sla_at: now + sla, at: now })
+    }
+
+    /// The times that follow from the first send, once it may have happened.
+    pub fn times(&self) -> Option<&Times> {
+        match self {
+            Order::Ready { times, .. } | Order::Settled { times, .. } => Some(times),
+            Order::NeedsOperator { back, .. } => back.times(),
+            Order::Gated { .. }
+            | Order::Creating { .. }
+            | Order::CreateInDoubt { .. }
+            | Order::Accepted(_)
+            | Order::Splitting(_)
+            | Order::Rejected { .. }
+            | Order::Cancelled => None,
+        }
+    }
+
+    /// The earliest send of CREATE, as far as one may have happened.
+    pub fn first_sent(&self) -> Option<(Time, Option<Time>)> {
+        match self {
+            Order::CreateInDoubt { first_sent, .. } => Some((*first_sent, None)),
+            Order::Accepted(under) | Order::Splitting(under) => Some((under.first_sent, under.accept_time)),
+            Order::Ready { times, .. } | Order::Settled { times, .. } => {
+                Some((times.first_sent, Some(times.accept_time)))
+            }
+            Order::Creating { first_sent, .. } => first_sent.map(|at| (at, None)),
+            Order::NeedsOperator { back, .. } => back.first_sent(),
+            Order::Gated { .. } | Order::Rejected { .. } | Order::Cancelled => None,
+        }
+    }
+
+    /// D and `pay_cutoff` (safety.md §5): from the earliest moment the provider may count from.
+    pub fn times_from(
+        first_sent: Time,
+        accept_time: Option<Time>,
+        params: &crate::Params,
+        policy: &crate::Policy,
+    ) -> Times {
+        let accept_time = accept_time.unwrap_or(first_sent);
+        let deadline = first_sent.min(accept_time) + AUTO_CLOSE - params.margin - params.skew;
+        let pay_cutoff =
+            crate::calendar::latest_start(&policy.bank_channel, deadline - params.confirm_budget(), params.bank_bound);
+        Times { first_sent, accept_time, deadline, pay_cutoff }
+    }
+
+    /// When the remits' parent looks around next.
+    pub(super) fn watch_at(times: &Times) -> Time {
+        times.deadline + DAY
+    }
+
+    pub(super) fn want_to_create(&self, input: &Input, cx: &Cx<'_>) -> Step<Event> {
+        match () {
+            () if input.name_chars > cx.policy.name_max_chars => Step::Record(Event::NameTooLong),
+            () if guarded(cx) => Step::Record(Event::Held(Hold::MonthEnd)),
+            () if frozen(input, cx) => Step::Wait(cx.now + FREEZE_LOOK),
+            () => Step::Record(Event::GateOpened),
+        }
+    }
+
+    /// A hold by the guard ends with the month, or earlier by a person's release.
+    pub(super) fn want_next_month(cx: &Cx<'_>) -> Step<Event> {
+        if guarded(cx) { Step::Ask(Some(cx.now.beijing().month_end())) } else { Step::Record(Event::GateOpened) }
+    }
+
+    fn creating(cx: &Cx<'_>) -> Self {
+        Order::Creating { since: cx.now, first_sent: None, sends: 1, unwanted: false }
+    }
+
+    pub(super) fn gate_opened(self, cx: &Cx<'_>) -> Option<Next<Self>> {
+        let Order::Gated { hold, .. } = self else { return None };
+        match hold {
+            None => Some(Next::to(Self::creating(cx))),
+            Some(Hold::MonthEnd) => Some(Next::to(Self::creating(cx)).with(Write::CloseTasks { at: cx.now })),
+            Some(Hold::SuspectedDuplicate) => None,
+        }
+    }
+
+    pub(super) fn held(self, hold: Hold, cx: &Cx<'_>) -> Option<Next<Self>> {
+        let Order::Gated { since, hold: None } = self else { return None };
+        let id = domain::ids::derive(cx.now, cx.me.0, "task/release_order");
+        let task = Self::release_task(id, cx.now, cx.params.task_sla);
+        Some(Next::to(Order::Gated { since, hold: Some(hold) }).with(task))
+    }
+
+    pub(super) fn name_too_long(self, cx: &Cx<'_>) -> Option<Next<Self>> {
+        matches!(self, Order::Gated { hold: None, .. }).then(|| self.park(Why::NameTooLong, cx))
+    }
+
+    /// A confirmed duplicate still passes the other gates; the guard's own hold has been the last of them.
+    pub(super) fn release_asked(self, cx: &Cx<'_>) -> Next<Self> {
+        let done = Write::CloseTasks { at: cx.now };
+        if let Order::Gated { since, hold: Some(Hold::SuspectedDuplicate) } = self {
+            return Next::to(Order::Gated { since, hold: None }).with(done);
+        }
+        if let Order::Gated { hold: Some(Hold::MonthEnd), .. } = self {
+            return Next::to(Self::creating(cx)).with(done);
+        }
+        Next::to(self)
+    }
+
+    pub(super) fn created(self, sent_at: Time, accept_time: Option<Time>, cx: &Cx<'_>) -> Option<Next<Self>> {
+        let Order::Creating { first_sent, unwanted, .. } = self else { return None };
+        let first_sent = first_sent.unwrap_or(sent_at);
+        let look_at = cx.now + decaying(0);
+        Some(Next::to(Order::Accepted(Under { first_sent, accept_time, asked: 0, look_at, unwanted })))
+    }
+
+    pub(super) fn create_in_doubt(self, sent_at: Time, refused: Option<Refusal>, cx: &Cx<'_>) -> Option<Next<Self>> {
+        let Order::Creating { first_sent, sends, unwanted, .. } = self else { return None };
+        let first_sent = first_sent.unwrap_or(sent_at);
+        let doubt = Doubt::new(sent_at, cx.now);
+        Some(Next::to(Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted }))
+    }
+
+    /// CREATE may have left at any time since the state was entered. Every other state asks only questions.
+    pub(super) fn maybe_sent(self, cx: &Cx<'_>) -> Self {
+        let Order::Creating { since, first_sent, sends, unwanted } = self else { return self };
+        let first_sent = first_sent.unwrap_or(since);
+        Order::CreateInDoubt { first_sent, doubt: Doubt::new(cx.now, cx.now), sends, refused: None, unwanted }
+    }
+
+    /// The worker that held the claim is gone.
+    pub(super) fn worker_lost(self, cx: &Cx<'_>) -> Option<Next<Self>> {
+        matches!(self, Order::Creating { .. }).then(|| Next::to(self.maybe_sent(cx)))
+    }
+
+    pub(super) fn send_again(self, cx: &Cx<'_>) -> Option<Next<Self>> {
+        let Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted } = self else { return None };
+        if !doubt.disproved() {
+            return None;
+        }
+        if unwanted {
+            // Proved absent and not wanted: nothing is at the provider, nothing will be (P07).
+            return Some(Next::to(Order::Cancelled).with(cases::close(&[], "never arrived, and not wanted", cx)));
+        }
+        if let Some(refusal) = refused {
+            return Some(Self::rejected(refusal.to_string(), cx));
+        }
+        if sends >= SENDS_MAX {
+            // The sends before stay on record: a refusal of the next one is no proof that none of them arrived.
+            let doubt = Doubt::new(cx.now, cx.now);
+            let back = Order::CreateInDoubt { first_sent, doubt, sends: 1, refused: None, unwanted };
+            return Some(back.park(Why::SendsExhausted, cx));
+        }
+        let again = Order::Creating { since: cx.now, first_sent: Some(first_sent), sends: sends + 1, unwanted };
+        Some(Next::to(again).with(cases::close(&[], "proved not applied", cx)))
+    }
+
+    pub(super) fn rejected(reason: String, cx: &Cx<'_>) -> Next<Self> {
+        Next::to(Order::Rejected { reason }).with(cases::close(&[], "rejected", cx))
+    }
+}
+
+/// The last hours of a tax month, where the account's guard holds (P31).
+fn guarded(cx: &Cx<'_>) -> bool {
+    cx.policy.month_edge == Guard::Hold && cx.now + cx.params.month_guard >= cx.now.beijing().month_end()
+}

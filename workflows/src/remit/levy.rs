@@ -1,0 +1,155 @@
+//! The reading of what the provider shows after our CONTINUE (safety.md §7): levied only on proof.
+
+use super::Remit;
+use super::cases::OF_CONFIRMING;
+use super::facts::{At, Input, Why};
+use crate::cases;
+use crate::doubt::Doubt;
+use crate::machine::{Cx, Next};
+use crate::policy::{LeviedProof, LeviedTerminal};
+use domain::levy::{OrderSeen, RemitSeen, RemitStatus};
+use domain::record::Severity;
+use serde_json::json;
+use std::time::Duration;
+
+/// The provider's promise (000 §2.4).
+const AUTO_CLOSE: Duration = Duration::from_secs(72 * 3600);
+
+impl Remit {
+    /// CONTINUE may have been applied.
+    pub(super) fn seen_confirming(
+        mut self,
+        seen: &OrderSeen,
+        remit: &RemitSeen,
+        input: &Input,
+        cx: &Cx<'_>,
+    ) -> Next<Self> {
+        let unsent = matches!(self.at, At::Confirming { sends: 1, .. }) && cx.unsent;
+        match &remit.status {
+            RemitStatus::Accepted => self.not_applied(input, cx),
+            RemitStatus::Processing | RemitStatus::Remitted if unsent => {
+                self.contradict("the levy runs before CONTINUE was sent", cx)
+            }
+            RemitStatus::Closed if unsent => {
+                let provider = Self::provider_closed(input, cx);
+                let shut = self.shut_gate(cx);
+                self.closed_paid(provider, input, cx).with_first(shut)
+            }
+            RemitStatus::Processing | RemitStatus::Remitted => self.applied(seen, remit, input, cx),
+            RemitStatus::Closed => {
+                let acknowledged = matches!(self.at, At::ConfirmInDoubt { acknowledged: true, .. });
+                self.levy_closed(seen, acknowledged, input, cx)
+            }
+            RemitStatus::Unknown(_) => Next::to(self),
+        }
+    }
+
+    /// ACCEPT: CONTINUE is not applied, as far as this look can tell.
+    fn not_applied(self, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+        if let At::Confirming { sends, .. } = self.at {
+            return self.go(At::Confirming { sends, seen_real: cx.real });
+        }
+        let At::ConfirmInDoubt { doubt, refusal, .. } = self.at.clone() else { return Next::to(self) };
+        match refusal {
+            Some(refusal) => self.park(Why::ConfirmRefused(refusal), cx),
+            None => self.negative(doubt, input, cx),
+        }
+    }
+
+    fn applied(mut self, seen: &OrderSeen, remit: &RemitSeen, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+        let sent_at = self.facts.decided_at.unwrap_or(cx.now);
+        self.facts.look(0, cx);
+        let doubt = Doubt::new(sent_at, cx.now);
+        let running = cases::close(OF_CONFIRMING, "the levy is running", cx);
+        self.go(At::Levying { since: cx.now, sent_at, acknowledged: false, doubt })
+            .with(running)
+            .then(|levying| levying.seen_levying(seen, remit, input, cx))
+    }
+
+    pub(super) fn seen_levying(
+        mut self,
+        seen: &OrderSeen,
+        remit: &RemitSeen,
+        input: &Input,
+        cx: &Cx<'_>,
+    ) -> Next<Self> {
+        let At::Levying { acknowledged, doubt, .. } = self.at.clone() else { return Next::to(self) };
+        match &remit.status {
+            RemitStatus::Remitted if cx.policy.levied_terminal_status != LeviedTerminal::Close => {
+                self.levied(input, cx)
+            }
+            RemitStatus::Processing | RemitStatus::Remitted => {
+                self.facts.running = true;
+                let asked = doubt.asked + 1;
+                self.facts.look(asked, cx);
+                self.facts.looks = 0;
+                Next::to(self.with_doubt(Doubt { asked, ..doubt }))
+            }
+            RemitStatus::Closed => self.levy_closed(seen, acknowledged, input, cx),
+            RemitStatus::Accepted => self.acknowledged_yet_open(doubt, input, cx),
+            RemitStatus::Unknown(_) => Next::to(self),
+        }
+    }
+
+    /// Queries keep showing ACCEPT after an acknowledged CONTINUE: a lagging copy at first, then a doubt with an alarm (§10.1).
+    fn acknowledged_yet_open(mut self, doubt: Doubt, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+        if self.facts.running {
+            return self.contradict("the levy ran, and now the provider shows ACCEPT", cx);
+        }
+        let doubt = doubt.negative(cx.now, cx.params);
+        self.facts.look_at = doubt.look_at;
+        if !doubt.disproved() {
+            return Next::to(self.with_doubt(doubt));
+        }
+        let case = self.case(
+            "continue_not_applied",
+            Severity::High,
+            &[],
+            json!({"why": "acknowledged, and the provider keeps showing ACCEPT"}),
+            input,
+            cx,
+        );
+        self.go(At::ConfirmInDoubt { doubt, sends: 1, refusal: None, acknowledged: true }).with(case)
+    }
+
+    /// `CLOSE` after our CONTINUE (safety.md §7): levied only on proof.
+    fn levy_closed(mut self, seen: &OrderSeen, acknowledged: bool, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+        let same_time = self.facts.proof.as_ref().is_some_and(|proof| seen.arising_time == Some(proof.paid_at));
+        let by_time = input.unsplit && same_time;
+        let known_applied = acknowledged || self.facts.running;
+        if let Some(close_time) = self.facts.notice {
+            let before_ours =
+                !known_applied && self.facts.decided_at.is_some_and(|decided| close_time + cx.params.skew < decided);
+            if !before_ours {
+                return self.contradict("a close notice came, and CONTINUE was sent", cx);
+            }
+            let provider = Self::provider_closed(input, cx);
+            let shut = self.shut_gate(cx);
+            return self.closed_paid(provider, input, cx).with_first(shut);
+        }
+        if !known_applied {
+            // Nothing but the evidence of our own time can tell a levy from another's close.
+            return if by_time {
+                self.levied(input, cx)
+            } else {
+                self.contradict("closed while CONTINUE was in doubt", cx)
+            };
+        }
+        let in_time = cx.now < input.first_sent.min(input.accept_time) + AUTO_CLOSE - cx.params.skew;
+        let proved = by_time
+            || match cx.policy.levied_proof {
+                LeviedProof::BeforeDeadline => in_time,
+                LeviedProof::SeenRunning => self.facts.running,
+                LeviedProof::Acknowledged => acknowledged,
+            };
+        let ends_so = cx.policy.levied_terminal_status != LeviedTerminal::Remit;
+        if proved && ends_so { self.levied(input, cx) } else { self.park(Why::LevyUnproven, cx) }
+    }
+
+    pub(super) fn levied(self, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+        if self.facts.returned {
+            return self.returned_after_levy(input, cx);
+        }
+        self.finish(At::Levied { at: cx.now }, cx)
+    }
+}
