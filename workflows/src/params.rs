@@ -22,6 +22,8 @@ pub struct Bounded {
 pub struct Params {
     pub margin: Duration,
     pub skew: Duration,
+    /// How far ahead of our clock a bank time may lie without a case: *skew*, or 5 s of a fast clock (contract.md, Configuration).
+    pub paid_ahead: Duration,
     pub observation_age: Duration,
     pub permit_ttl: Duration,
     pub permit_grace: Duration,
@@ -61,6 +63,7 @@ impl Params {
         Ok(Self {
             margin: value("margin")?,
             skew: value("skew")?,
+            paid_ahead: value("skew")?,
             observation_age: value("observation_age")?,
             permit_ttl: value("permit_ttl")?,
             permit_grace: value("permit_grace")?,

@@ -157,10 +157,10 @@ impl Config {
         if !(1..=MAX_SPEED_MILLI).contains(&self.dev.clock_speed) {
             bail!("dev.clock_speed must lie between 0.001 and 10000");
         }
-        for account in self.policies.keys().filter(|name| !self.accounts.contains_key(*name)) {
-            bail!("policies.{account}: there is no account of that name");
+        match self.policies.keys().find(|name| !self.accounts.contains_key(*name)) {
+            Some(account) => bail!("policies.{account}: there is no account of that name"),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The 32 bytes that wrap every data key.

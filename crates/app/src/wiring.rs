@@ -13,6 +13,9 @@ use store::{Options, Store};
 use workflows::policy::{CancelNeverPermitted, LeviedProof, LeviedTerminal, SumCheck};
 use workflows::{Params, Policy};
 
+/// How far apart a payer's reading of a fast clock and ours may be, in real time (contract.md, Configuration).
+const CLOCKS_APART: Duration = Duration::from_secs(5);
+
 /// How a command opens the database.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -74,6 +77,7 @@ pub(crate) fn rules(config: &Config, reconcile_only: bool) -> Result<Rules> {
     }
     // A call that is still under way must not meet its own negative probes: the quarantine outlasts the real call timeout.
     rules.params.quarantine = rules.params.quarantine.max(business(rules.call_timeout, config.dev.clock_speed));
+    rules.params.paid_ahead = rules.params.paid_ahead.max(business(CLOCKS_APART, config.dev.clock_speed));
     for (name, account) in &config.accounts {
         match account {
             AccountConfig::Olading(settings) => {

@@ -83,7 +83,8 @@ impl Remit {
                 let asked = doubt.asked + 1;
                 self.facts.look(asked, cx);
                 self.facts.looks = 0;
-                Next::to(self.with_doubt(Doubt { asked, ..doubt }))
+                // It runs: whatever a lagging copy said before counts no more.
+                Next::to(self.with_doubt(Doubt { asked, negatives: 0, last_negative: None, ..doubt }))
             }
             RemitStatus::Closed => self.levy_closed(seen, acknowledged, input, cx),
             RemitStatus::Accepted => self.acknowledged_yet_open(doubt, input, cx),
@@ -93,13 +94,14 @@ impl Remit {
 
     /// Queries keep showing ACCEPT after an acknowledged CONTINUE: a lagging copy at first, then a doubt with an alarm (§10.1).
     fn acknowledged_yet_open(mut self, doubt: Doubt, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        if self.facts.running {
-            return self.contradict("the levy ran, and now the provider shows ACCEPT", cx);
-        }
         let doubt = doubt.negative(cx.now, cx.params);
         self.facts.look_at = doubt.look_at;
         if !doubt.disproved() {
             return Next::to(self.with_doubt(doubt));
+        }
+        if self.facts.running {
+            // One stale read lowers no belief (S-H, F57); a provider that keeps to it contradicts itself.
+            return self.contradict("the levy ran, and the provider keeps showing ACCEPT", cx);
         }
         let case = self.case(
             "continue_not_applied",

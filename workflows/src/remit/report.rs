@@ -103,7 +103,7 @@ impl Remit {
         input: &Input,
         cx: &Cx<'_>,
     ) -> Next<Self> {
-        let ahead = (given.paid_at > cx.now + cx.params.skew)
+        let ahead = (given.paid_at > cx.now + cx.params.paid_ahead)
             .then(|| self.case("paid_at_ahead", Severity::Medium, &[], json!({"paid_at": given.paid_at}), input, cx));
         let kept = self.keep(given, permit, "evidence", cx);
         self.facts.look(0, cx);

@@ -321,3 +321,17 @@ fn p18_looks_that_fail_for_long_are_told_of_once() {
         assert_eq!(told, 1);
     });
 }
+
+#[test]
+fn s_h_one_stale_read_of_a_running_levy_lowers_no_belief() {
+    at(11, |cx| {
+        let mut remit = specimen("levying");
+        remit.facts.running = true;
+        let stale = go(remit.clone(), seen(RemitStatus::Accepted), cx).state;
+        assert_eq!(stale.name(), "levying", "F57: a lagging copy");
+        let running = go(stale.clone(), seen(RemitStatus::Processing), cx).state;
+        assert_eq!(go(running, seen(RemitStatus::Closed), cx).state.name(), "levied");
+        let later = Cx { now: cx.now + cx.params.probe_spacing, ..*cx };
+        assert_eq!(go(stale, seen(RemitStatus::Accepted), &later).state.name(), "contradicted", "it keeps to it");
+    });
+}

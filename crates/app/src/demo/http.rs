@@ -56,7 +56,6 @@ impl Http {
         if let Some(key) = &self.key {
             request = request.bearer_auth(key);
         }
-        #[expect(clippy::disallowed_methods, reason = "the demo is an outside program: it sends by itself")]
         let mut answer = request.send().await.with_context(|| format!("reach {}{path}", self.base))?;
         let status = answer.status().as_u16();
         let mut bytes = Vec::new();
