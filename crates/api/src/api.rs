@@ -83,7 +83,13 @@ impl Api {
     }
 
     /// A machine of the caller's tenant. Another tenant's does not exist for him (F96).
-    pub(crate) async fn machine(&self, caller: &Caller, workflow: &str, what: &'static str, id: InstanceId) -> Result<Instance, Error> {
+    pub(crate) async fn machine(
+        &self,
+        caller: &Caller,
+        workflow: &str,
+        what: &'static str,
+        id: InstanceId,
+    ) -> Result<Instance, Error> {
         let found = self.store().instance(id).await?;
         found.filter(|one| one.workflow == workflow && one.tenant == caller.tenant).ok_or(Error::NotFound(what))
     }
@@ -107,8 +113,15 @@ impl Api {
     }
 
     /// Writes an administrative act to the tenant's audit chain.
-    pub(crate) async fn act(&self, caller: &Caller, what: &str, subject: impl ToString, detail: Value) -> Result<(), Error> {
-        let act = Act { who: caller.name.clone(), what: what.into(), subject: subject.to_string(), detail, at: self.now() };
+    pub(crate) async fn act(
+        &self,
+        caller: &Caller,
+        what: &str,
+        subject: impl ToString,
+        detail: Value,
+    ) -> Result<(), Error> {
+        let act =
+            Act { who: caller.name.clone(), what: what.into(), subject: subject.to_string(), detail, at: self.now() };
         Ok(self.store().act(&caller.tenant, act).await?)
     }
 

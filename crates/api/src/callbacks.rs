@@ -16,23 +16,36 @@ const WITHIN: Duration = Duration::from_secs(10);
 const STORED_WITHIN: Duration = Duration::from_secs(15);
 
 /// Verified, made durable, acknowledged.
-pub(crate) async fn receive(State(api): State<Api>, path: Result<Path<String>, axum::extract::rejection::PathRejection>, headers: HeaderMap, body: Body) -> Response {
+pub(crate) async fn receive(
+    State(api): State<Api>,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let Ok(Path(account)) = path else { return Error::NotFound("account").into_response() };
     match take(api, account, &headers, body).await {
-        Ok(acknowledgement) => (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], acknowledgement).into_response(),
+        Ok(acknowledgement) => {
+            (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], acknowledgement).into_response()
+        }
         Err(error) => error.into_response(),
     }
 }
 
 async fn take(api: Api, account: String, headers: &HeaderMap, body: Body) -> Result<&'static str, Error> {
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<usize>().ok());
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse::<usize>().ok());
     if declared.is_some_and(|length| length > LONGEST) {
         return Err(Error::TooLarge(LONGEST));
     }
     let bytes = door::read(body, LONGEST, WITHIN).await?;
     let content_type = media_type(headers);
     // The provider may hang up at any time; what it sent is stored whole or not at all.
-    let task = tokio::spawn(async move { api.engine().receive(&account, content_type.as_deref(), &bytes).await.map_err(refusal) });
+    let task =
+        tokio::spawn(
+            async move { api.engine().receive(&account, content_type.as_deref(), &bytes).await.map_err(refusal) },
+        );
     match tokio::time::timeout(STORED_WITHIN, task).await {
         Ok(Ok(taken)) => taken.map(|ack| ack.body),
         Ok(Err(panic)) => {
@@ -51,7 +64,9 @@ fn refusal(not_taken: NotTaken) -> Error {
         NotTaken::Rejected(Rejected::Malformed(_)) => Error::bad("malformed", "this is no callback"),
         NotTaken::Rejected(Rejected::BadSignature) => Error::bad("bad_signature", "the signature does not hold"),
         NotTaken::Rejected(Rejected::Reflected) => Error::bad("reflected", "this is a message of our own"),
-        NotTaken::Rejected(Rejected::UnknownName) => Error::bad("unknown_name", "this account receives no such callback"),
+        NotTaken::Rejected(Rejected::UnknownName) => {
+            Error::bad("unknown_name", "this account receives no such callback")
+        }
         NotTaken::Unavailable(_) => not_stored(),
     }
 }

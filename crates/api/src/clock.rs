@@ -44,9 +44,16 @@ pub(crate) async fn read(State(api): State<Api>) -> axum::Json<ClockView> {
 /// Let business time pass, for the whole fleet. Only with `dev.enabled`.
 #[utoipa::path(post, path = "/v1/clock/advance", tag = "clock", request_body = Advance, responses(
     (status = 200, body = ClockView), (status = 400, body = Problem), (status = 403, description = "dev_only", body = Problem)))]
-pub(crate) async fn advance(State(api): State<Api>, caller: Caller, Json(body): Json<Advance>) -> Result<axum::Json<ClockView>, Error> {
+pub(crate) async fn advance(
+    State(api): State<Api>,
+    caller: Caller,
+    Json(body): Json<Advance>,
+) -> Result<axum::Json<ClockView>, Error> {
     if !api.settings().dev {
-        return Err(Error::forbidden("dev_only", "the clock of a real deployment is not advanced; set dev.enabled on a test one"));
+        return Err(Error::forbidden(
+            "dev_only",
+            "the clock of a real deployment is not advanced; set dev.enabled on a test one",
+        ));
     }
     if !(1..=FARTHEST).contains(&body.seconds) {
         return Err(Error::field("seconds", "out_of_range", "seconds is 1 to 34560000", "seconds 应为 1 至 34560000"));
@@ -69,7 +76,8 @@ fn speed(milli: i64) -> Number {
     if milli % 1000 == 0 {
         return Number::from(milli / 1000);
     }
-    serde_json::from_str(&format!("{}.{:03}", milli / 1000, milli % 1000)).unwrap_or_else(|_| Number::from(milli / 1000))
+    serde_json::from_str(&format!("{}.{:03}", milli / 1000, milli % 1000))
+        .unwrap_or_else(|_| Number::from(milli / 1000))
 }
 
 #[cfg(test)]

@@ -46,7 +46,13 @@ async fn admit(api: &Api, request: Request, next: Next) -> Result<Response, Erro
     }
 }
 
-async fn enter(api: &Api, route: &'static Route, caller: Caller, mut request: Request, next: Next) -> Result<Response, Error> {
+async fn enter(
+    api: &Api,
+    route: &'static Route,
+    caller: Caller,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Error> {
     request.extensions_mut().insert(caller.clone());
     if *request.method() == Method::GET || *request.method() == Method::HEAD {
         return patient(route, next.run(request)).await;
@@ -77,7 +83,10 @@ async fn patient(route: &Route, work: impl Future<Output = Response>) -> Result<
 }
 
 fn slow() -> Error {
-    Error::later("timeout", "this takes longer than usual: repeat it under the same Idempotency-Key to collect the answer")
+    Error::later(
+        "timeout",
+        "this takes longer than usual: repeat it under the same Idempotency-Key to collect the answer",
+    )
 }
 
 /// Reads the whole body under the route's limit, and puts it back.

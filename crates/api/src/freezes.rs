@@ -52,10 +52,20 @@ pub(crate) async fn list(State(api): State<Api>, caller: Caller) -> Result<axum:
 /// Set the switches of one scope.
 #[utoipa::path(put, path = "/v1/freezes", tag = "freezes", request_body = FreezeBody, responses(
     (status = 200, body = FreezeView), (status = 400, body = Problem), (status = 403, description = "another tenant's scope", body = Problem)))]
-pub(crate) async fn put(State(api): State<Api>, caller: Caller, Json(body): Json<FreezeBody>) -> Result<axum::Json<FreezeView>, Error> {
+pub(crate) async fn put(
+    State(api): State<Api>,
+    caller: Caller,
+    Json(body): Json<FreezeBody>,
+) -> Result<axum::Json<FreezeView>, Error> {
     check_scope(&api, &caller, &body.scope)?;
     let before = api.store().freezes().await?.into_iter().find(|row| row.scope == body.scope);
-    let before = before.unwrap_or(Freeze { scope: body.scope.clone(), create: false, pay: false, confirm: false, cancel: false });
+    let before = before.unwrap_or(Freeze {
+        scope: body.scope.clone(),
+        create: false,
+        pay: false,
+        confirm: false,
+        cancel: false,
+    });
     let freeze = Freeze {
         create: body.create.unwrap_or(before.create),
         pay: body.pay.unwrap_or(before.pay),
@@ -73,7 +83,14 @@ fn view(row: Freeze) -> FreezeView {
 }
 
 fn check_scope(api: &Api, caller: &Caller, scope: &str) -> Result<(), Error> {
-    let bad = || Error::field("scope", "unknown_scope", "scope is all, account:NAME, tenant:NAME or location:ID", "scope 应为 all、account:名称、tenant:名称 或 location:编号");
+    let bad = || {
+        Error::field(
+            "scope",
+            "unknown_scope",
+            "scope is all, account:NAME, tenant:NAME or location:ID",
+            "scope 应为 all、account:名称、tenant:名称 或 location:编号",
+        )
+    };
     let known = match scope.split_once(':') {
         None => scope == "all",
         Some(("account", name)) => api.settings().order_accounts.iter().any(|known| known == name),

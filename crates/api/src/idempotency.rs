@@ -73,14 +73,28 @@ impl Drop for Seat<'_> {
 /// The key of a request, if it has one.
 pub(crate) fn key_of(headers: &HeaderMap) -> Result<Option<String>, Error> {
     let Some(value) = headers.get(NAME) else { return Ok(None) };
-    let bad = || Error::field("Idempotency-Key", "bad_key", "the key has 1 to 255 printable ASCII characters", "幂等键应为 1 至 255 个可见 ASCII 字符");
+    let bad = || {
+        Error::field(
+            "Idempotency-Key",
+            "bad_key",
+            "the key has 1 to 255 printable ASCII characters",
+            "幂等键应为 1 至 255 个可见 ASCII 字符",
+        )
+    };
     let text = value.to_str().map_err(|_| bad())?;
     let fits = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
     if fits { Ok(Some(text.to_owned())) } else { Err(bad()) }
 }
 
 /// Runs a request under its key, or answers what it was answered before.
-pub(crate) async fn once<F>(api: &Api, caller: &Caller, key: String, request: Request, body: &Bytes, run: impl FnOnce(Request) -> F) -> Result<Response, Error>
+pub(crate) async fn once<F>(
+    api: &Api,
+    caller: &Caller,
+    key: String,
+    request: Request,
+    body: &Bytes,
+    run: impl FnOnce(Request) -> F,
+) -> Result<Response, Error>
 where
     F: Future<Output = Response>,
 {
@@ -90,7 +104,10 @@ where
         match api.desk().sit((caller.tenant.clone(), key.clone())) {
             Ok(seat) => break seat,
             // Its channel closes when it is done; then the answer, or the next attempt, is there for the taking.
-            Err(mut other) => tokio::time::timeout(until.saturating_duration_since(Instant::now()), other.changed()).await.map(|_| ()).map_err(|_| running())?,
+            Err(mut other) => tokio::time::timeout(until.saturating_duration_since(Instant::now()), other.changed())
+                .await
+                .map(|_| ())
+                .map_err(|_| running())?,
         }
     };
     match turn(api, caller, &key, &digest, until).await? {
@@ -111,7 +128,12 @@ async fn turn(api: &Api, caller: &Caller, key: &str, digest: &str, until: Instan
     loop {
         match api.store().idempotency(&caller.tenant, &attempt(key, before), digest, api.now()).await? {
             Idempotency::Fresh => return Ok(Turn::Run(before)),
-            Idempotency::OtherBody => return Err(Error::conflict("idempotency_key_reused", "this Idempotency-Key was used with another request")),
+            Idempotency::OtherBody => {
+                return Err(Error::conflict(
+                    "idempotency_key_reused",
+                    "this Idempotency-Key was used with another request",
+                ));
+            }
             Idempotency::Done(saved) if saved.status == StatusCode::SERVICE_UNAVAILABLE.as_u16() => before += 1,
             Idempotency::Done(saved) => return Ok(Turn::Answer(saved)),
             Idempotency::Running if Instant::now() < until => tokio::time::sleep(LOOK).await,
@@ -161,6 +183,8 @@ fn replay(saved: Saved) -> Response {
 }
 
 fn running() -> Error {
-    Error::conflict("idempotency_running", "an earlier request under this Idempotency-Key is still running: repeat it to collect the answer")
+    Error::conflict(
+        "idempotency_running",
+        "an earlier request under this Idempotency-Key is still running: repeat it to collect the answer",
+    )
 }
-

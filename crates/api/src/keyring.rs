@@ -58,7 +58,12 @@ impl Api {
         if let Some(caller) = self.keyring().recall(&digest) {
             return Ok(caller);
         }
-        let key = self.store().key_by_digest(&digest).await?.filter(|key| key.revoked_at.is_none()).ok_or(Error::Unauthorized)?;
+        let key = self
+            .store()
+            .key_by_digest(&digest)
+            .await?
+            .filter(|key| key.revoked_at.is_none())
+            .ok_or(Error::Unauthorized)?;
         let role = Role::parse(&key.role).ok_or(Error::Unauthorized)?;
         let caller = Caller { name: key.name, tenant: key.tenant, role };
         self.keyring().remember(digest, caller.clone());
@@ -68,7 +73,10 @@ impl Api {
     /// Makes `security.bootstrap_key` a key, once: a revoked one stays revoked.
     pub async fn ensure_bootstrap(&self) -> Result<(), Error> {
         let Some(secret) = &self.settings().bootstrap else { return Ok(()) };
-        if !BOOTSTRAP.contains(&secret.len()) || !secret.bytes().all(|b| b.is_ascii_graphic() || b == b' ') || secret.trim() != secret {
+        if !BOOTSTRAP.contains(&secret.len())
+            || !secret.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
+            || secret.trim() != secret
+        {
             return Err(Error::bad("bootstrap_key", "security.bootstrap_key has 24 to 200 printable ASCII characters"));
         }
         let digest = digest(secret);
@@ -94,7 +102,15 @@ pub(crate) fn mint(name: String, role: Role, tenant: String, now: Time) -> Minte
     rand::rng().fill_bytes(&mut bytes);
     let id = hex::encode(&bytes[..8]);
     let secret = format!("lv_{id}.{}", hex::encode(&bytes[8..]));
-    let row = ApiKey { id, tenant, name, role: role.word().into(), digest: digest(&secret), created_at: now, revoked_at: None };
+    let row = ApiKey {
+        id,
+        tenant,
+        name,
+        role: role.word().into(),
+        digest: digest(&secret),
+        created_at: now,
+        revoked_at: None,
+    };
     Minted { secret, row }
 }
 

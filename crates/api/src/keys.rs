@@ -43,10 +43,14 @@ pub(crate) struct KeyView {
 /// A fresh key; `key` is shown this once.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub(crate) struct KeyMade {
+    pub(crate) id: String,
     /// The bearer.
     pub(crate) key: String,
-    #[serde(flatten)]
-    pub(crate) about: KeyView,
+    pub(crate) name: String,
+    pub(crate) role: String,
+    pub(crate) tenant: String,
+    #[schema(value_type = String)]
+    pub(crate) created_at: Time,
 }
 
 /// A tenant's keys.
@@ -65,7 +69,11 @@ pub(crate) struct Whose {
 /// Make a key.
 #[utoipa::path(post, path = "/v1/keys", tag = "keys", request_body = KeyBody, responses(
     (status = 201, body = KeyMade), (status = 400, body = Problem), (status = 403, body = Problem)))]
-pub(crate) async fn create(State(api): State<Api>, caller: Caller, Json(body): Json<KeyBody>) -> Result<(StatusCode, axum::Json<KeyMade>), Error> {
+pub(crate) async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    Json(body): Json<KeyBody>,
+) -> Result<(StatusCode, axum::Json<KeyMade>), Error> {
     let mut faults = Faults::default();
     let name = faults.take("name", Some(&body.name), |text| printable(text.trim(), 64));
     if body.tenant.as_deref().is_some_and(|tenant| !plain(tenant)) {
@@ -77,14 +85,18 @@ pub(crate) async fn create(State(api): State<Api>, caller: Caller, Json(body): J
     let minted = mint(name, body.role, tenant, api.now());
     let detail = json!({"name": minted.row.name, "role": minted.row.role, "tenant": minted.row.tenant});
     api.act(&caller, "key.created", &minted.row.id, detail).await?;
-    let about = view(minted.row.clone());
-    api.store().put_key(minted.row).await?;
-    Ok((StatusCode::CREATED, axum::Json(KeyMade { key: minted.secret, about })))
+    api.store().put_key(minted.row.clone()).await?;
+    let ApiKey { id, name, role, tenant, created_at, .. } = minted.row;
+    Ok((StatusCode::CREATED, axum::Json(KeyMade { id, key: minted.secret, name, role, tenant, created_at })))
 }
 
 /// List a tenant's keys.
 #[utoipa::path(get, path = "/v1/keys", tag = "keys", params(Whose), responses((status = 200, body = Keys), (status = 403, body = Problem)))]
-pub(crate) async fn list(State(api): State<Api>, caller: Caller, Params(whose): Params<Whose>) -> Result<axum::Json<Keys>, Error> {
+pub(crate) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Params(whose): Params<Whose>,
+) -> Result<axum::Json<Keys>, Error> {
     let tenant = tenant_of(&caller, whose.tenant)?;
     let items = api.store().keys(&tenant).await?.into_iter().map(view).collect();
     Ok(axum::Json(Keys { items }))
@@ -111,12 +123,22 @@ pub(crate) async fn revoke(
 
 fn tenant_of(caller: &Caller, wanted: Option<String>) -> Result<String, Error> {
     match wanted {
-        Some(other) if other != caller.tenant && !caller.of_platform() => Err(Error::forbidden("forbidden", "only an admin of the tenant default has keys of other tenants")),
+        Some(other) if other != caller.tenant && !caller.of_platform() => {
+            Err(Error::forbidden("forbidden", "only an admin of the tenant default has keys of other tenants"))
+        }
+        Some(tenant) if !plain(&tenant) => Err(Error::NotFound("tenant")),
         Some(tenant) => Ok(tenant),
         None => Ok(caller.tenant.clone()),
     }
 }
 
 fn view(key: ApiKey) -> KeyView {
-    KeyView { id: key.id, name: key.name, role: key.role, tenant: key.tenant, created_at: key.created_at, revoked_at: key.revoked_at }
+    KeyView {
+        id: key.id,
+        name: key.name,
+        role: key.role,
+        tenant: key.tenant,
+        created_at: key.created_at,
+        revoked_at: key.revoked_at,
+    }
 }

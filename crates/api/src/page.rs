@@ -27,7 +27,9 @@ pub(crate) struct Span {
 
 impl Span {
     pub(crate) fn read(limit: Option<&str>, cursor: Option<&str>) -> Result<Self, Error> {
-        let cursor = cursor.map(|text| unseal(text).and_then(|bytes| Uuid::from_slice(&bytes).ok()).ok_or_else(bad_cursor)).transpose()?;
+        let cursor = cursor
+            .map(|text| unseal(text).and_then(|bytes| Uuid::from_slice(&bytes).ok()).ok_or_else(bad_cursor))
+            .transpose()?;
         Ok(Self { limit: limit_of(limit, DEFAULT)?, cursor })
     }
 
@@ -58,7 +60,9 @@ pub(crate) fn limit_of(limit: Option<&str>, default: usize) -> Result<usize, Err
 
 /// A cursor over row numbers.
 pub(crate) fn row_cursor(cursor: Option<&str>) -> Result<i64, Error> {
-    let read = |text: &str| unseal(text).and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes).ok_or_else(bad_cursor);
+    let read = |text: &str| {
+        unseal(text).and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes).ok_or_else(bad_cursor)
+    };
     cursor.map_or(Ok(0), read)
 }
 
@@ -71,7 +75,12 @@ fn unseal(text: &str) -> Option<Vec<u8>> {
 }
 
 fn bad_cursor() -> Error {
-    Error::field("cursor", "bad_cursor", "give a cursor exactly as a list's next_cursor had it", "cursor 应原样使用上一页返回的 next_cursor")
+    Error::field(
+        "cursor",
+        "bad_cursor",
+        "give a cursor exactly as a list's next_cursor had it",
+        "cursor 应原样使用上一页返回的 next_cursor",
+    )
 }
 
 #[cfg(test)]

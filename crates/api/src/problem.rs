@@ -65,7 +65,12 @@ pub(crate) struct Problem {
 
 impl FieldError {
     pub(crate) fn new(field: &str, code: &str, message: &str, message_zh: &str) -> Self {
-        Self { field: field.into(), code: code.into(), message: format!("{message_zh} / {message}"), message_zh: message_zh.into() }
+        Self {
+            field: field.into(),
+            code: code.into(),
+            message: format!("{message_zh} / {message}"),
+            message_zh: message_zh.into(),
+        }
     }
 
     pub(crate) fn of(field: &str, invalid: &Invalid) -> Self {
@@ -121,7 +126,10 @@ impl Error {
     pub(crate) fn code(&self) -> &str {
         match self {
             Error::Invalid(_) => "invalid_input",
-            Error::BadRequest { code, .. } | Error::Forbidden { code, .. } | Error::Missing { code, .. } | Error::Later { code, .. } => code,
+            Error::BadRequest { code, .. }
+            | Error::Forbidden { code, .. }
+            | Error::Missing { code, .. }
+            | Error::Later { code, .. } => code,
             Error::Unauthorized => "unauthorized",
             Error::Role(_) => "forbidden",
             Error::NotFound(_) => "not_found",
@@ -151,9 +159,19 @@ impl Error {
             Error::Later { after_s, .. } => Some((header::RETRY_AFTER, HeaderValue::from(*after_s))),
             Error::Method(allowed) => HeaderValue::from_str(allowed).ok().map(|value| (header::ALLOW, value)),
             Error::Unauthorized => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
-            Error::Conflict { code, .. } if code == "idempotency_running" => Some((header::RETRY_AFTER, HeaderValue::from(1))),
-            Error::Invalid(_) | Error::BadRequest { .. } | Error::Role(_) | Error::Forbidden { .. } | Error::NotFound(_) => None,
-            Error::Missing { .. } | Error::TooLarge(_) | Error::MediaType(_) | Error::Conflict { .. } | Error::Internal => None,
+            Error::Conflict { code, .. } if code == "idempotency_running" => {
+                Some((header::RETRY_AFTER, HeaderValue::from(1)))
+            }
+            Error::Invalid(_)
+            | Error::BadRequest { .. }
+            | Error::Role(_)
+            | Error::Forbidden { .. }
+            | Error::NotFound(_) => None,
+            Error::Missing { .. }
+            | Error::TooLarge(_)
+            | Error::MediaType(_)
+            | Error::Conflict { .. }
+            | Error::Internal => None,
         }
     }
 }
@@ -173,9 +191,16 @@ impl IntoResponse for Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable => Error::later("unavailable", "the database is not available: try again, under the same Idempotency-Key"),
-            store::Error::Forbidden(rule) => Error::Conflict { code: "forbidden_by_rule".into(), detail: format!("the rule {rule} forbids it") },
-            store::Error::Schema { .. } => Error::later("schema", "the database has another version than this program: an operator must migrate it"),
+            store::Error::Unavailable => {
+                Error::later("unavailable", "the database is not available: try again, under the same Idempotency-Key")
+            }
+            store::Error::Forbidden(rule) => {
+                Error::Conflict { code: "forbidden_by_rule".into(), detail: format!("the rule {rule} forbids it") }
+            }
+            store::Error::Schema { .. } => Error::later(
+                "schema",
+                "the database has another version than this program: an operator must migrate it",
+            ),
             store::Error::Corrupt { .. } | store::Error::Refused(_) => {
                 tracing::error!(%error, "the store refused to answer");
                 Error::Internal

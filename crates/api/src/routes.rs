@@ -6,6 +6,7 @@ use crate::problem::Error;
 use crate::role::Role;
 use crate::{batches, callbacks as inbound, cases, clock, freezes, keys, orders, remits, system, tasks};
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware;
 use std::time::Duration;
@@ -105,7 +106,8 @@ pub(crate) fn route(method: &Method, path: &str) -> Option<&'static Route> {
 
 /// What a path can do, as `Allow` has it.
 pub(crate) fn allowed_methods(path: &str) -> String {
-    let methods: Vec<&str> = ROUTES.iter().filter(|route| route.path == path).map(|route| route.method.as_str()).collect();
+    let methods: Vec<&str> =
+        ROUTES.iter().filter(|route| route.path == path).map(|route| route.method.as_str()).collect();
     methods.join(", ")
 }
 
@@ -114,20 +116,25 @@ pub fn router(api: Api) -> Router {
     let (router, _) = assembled().split_for_parts();
     router
         .fallback(no_path)
+        // The door has its own limit per route.
+        .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(api.clone(), door))
         .with_state(api)
 }
 
 /// `POST /callbacks/{account}`: verified, made durable, acknowledged; no key.
 pub fn callbacks(api: Api) -> Router {
-    Router::new().route("/callbacks/{account}", axum::routing::post(inbound::receive).fallback(only_post)).with_state(api)
+    Router::new()
+        .route("/callbacks/{account}", axum::routing::post(inbound::receive).fallback(only_post))
+        .with_state(api)
 }
 
 /// The description of the API, as `openapi.json` has it.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let (_, mut document) = assembled().split_for_parts();
     let components = document.components.get_or_insert_default();
-    let bearer = Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("An API key, from POST /v1/keys")).build();
+    let bearer =
+        Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("An API key, from POST /v1/keys")).build();
     components.add_security_scheme("key", SecurityScheme::Http(bearer));
     document
 }

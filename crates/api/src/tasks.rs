@@ -1,6 +1,7 @@
 //! `GET /v1/tasks`: steps that only a person can take.
 
 use crate::api::Api;
+use crate::orders::draft::search;
 use crate::page::{Page, Span};
 use crate::problem::{Error, Problem};
 use crate::read::Params;
@@ -41,17 +42,31 @@ pub(crate) struct TaskView {
 
 /// List tasks.
 #[utoipa::path(get, path = "/v1/tasks", tag = "tasks", params(Wanted), responses((status = 200, body = Page<TaskView>), (status = 400, body = Problem)))]
-pub(crate) async fn list(State(api): State<Api>, caller: Caller, Params(wanted): Params<Wanted>) -> Result<axum::Json<Page<TaskView>>, Error> {
+pub(crate) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Params(wanted): Params<Wanted>,
+) -> Result<axum::Json<Page<TaskView>>, Error> {
     let span = Span::read(wanted.limit.as_deref(), wanted.cursor.as_deref())?;
+    let kind = search("kind", wanted.kind)?;
     let open_only = match wanted.state.as_deref() {
         None | Some("open") => true,
         Some("all") => false,
-        Some(_) => return Err(Error::field("state", "unknown_state", "state is open or all", "state 应为 open 或 all")),
+        Some(_) => {
+            return Err(Error::field("state", "unknown_state", "state is open or all", "state 应为 open 或 all"));
+        }
     };
-    let rows = api.store().tasks(&caller.tenant, open_only, wanted.kind.as_deref(), None, span.cursor, span.fetch()).await?;
+    let rows = api.store().tasks(&caller.tenant, open_only, kind.as_deref(), None, span.cursor, span.fetch()).await?;
     Ok(axum::Json(span.page(rows, |task| task.id, view)))
 }
 
 fn view(task: Task) -> TaskView {
-    TaskView { id: task.id, kind: task.kind, instance_id: task.instance, sla_at: task.sla_at, opened_at: task.opened_at, closed_at: task.closed_at }
+    TaskView {
+        id: task.id,
+        kind: task.kind,
+        instance_id: task.instance,
+        sla_at: task.sla_at,
+        opened_at: task.opened_at,
+        closed_at: task.closed_at,
+    }
 }

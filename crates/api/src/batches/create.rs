@@ -36,7 +36,13 @@ type Answer = (StatusCode, axum::Json<BatchView>);
     request_body(content((BatchBody = "application/json"), (String = "text/csv"))), responses(
     (status = 201, body = BatchView), (status = 200, description = "a dry run, or the same file as before", body = BatchView),
     (status = 400, description = "the file cannot be read; wrong rows are no refusal", body = Problem)))]
-pub(crate) async fn create(State(api): State<Api>, caller: Caller, headers: HeaderMap, Params(how): Params<How>, bytes: Bytes) -> Result<Answer, Error> {
+pub(crate) async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    headers: HeaderMap,
+    Params(how): Params<How>,
+    bytes: Bytes,
+) -> Result<Answer, Error> {
     let csv = match media_type(&headers).as_deref() {
         Some("text/csv") => true,
         Some("application/json") => false,
@@ -80,7 +86,13 @@ async fn answer(api: &Api, caller: &Caller, status: StatusCode, id: InstanceId, 
 
 /// The batch's own machine. Its business key is the file: the same file again is the same batch.
 fn batch(api: &Api, caller: &Caller, digest: String, sums: &Tally) -> Result<NewInstance, Error> {
-    let input = Input { uploader: caller.name.clone(), digest: digest.clone(), count: sums.count, sum: sums.sum, wrong: sums.wrong };
+    let input = Input {
+        uploader: caller.name.clone(),
+        digest: digest.clone(),
+        count: sums.count,
+        sum: sums.sum,
+        wrong: sums.wrong,
+    };
     let new = New {
         workflow: WORKFLOW.into(),
         tenant: caller.tenant.clone(),

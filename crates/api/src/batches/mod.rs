@@ -57,7 +57,14 @@ async fn validated(api: &Api, caller: &Caller, id: InstanceId) -> Result<Known, 
 }
 
 /// Tells a batch what somebody wants, and gives its turn a moment to do it.
-async fn want(api: &Api, caller: &Caller, deed: &Deed, id: InstanceId, event: Value, done: impl Fn(&Batch) -> bool) -> Result<Known, Error> {
+async fn want(
+    api: &Api,
+    caller: &Caller,
+    deed: &Deed,
+    id: InstanceId,
+    event: Value,
+    done: impl Fn(&Batch) -> bool,
+) -> Result<Known, Error> {
     api.tell(caller, deed, id, event).await?;
     wait(api, caller, id, done).await
 }

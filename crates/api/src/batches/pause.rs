@@ -14,7 +14,12 @@ use workflows::batch::Batch;
 /// Pause a batch that is being released. Orders that have started go on.
 #[utoipa::path(post, path = "/v1/batches/{id}/pause", tag = "batches", params(("id" = uuid::Uuid, Path)), responses(
     (status = 202, body = BatchView), (status = 404, body = Problem), (status = 409, description = "not_releasing", body = Problem)))]
-pub(crate) async fn pause(State(api): State<Api>, caller: Caller, deed: Deed, id: Id) -> Result<(StatusCode, axum::Json<BatchView>), Error> {
+pub(crate) async fn pause(
+    State(api): State<Api>,
+    caller: Caller,
+    deed: Deed,
+    id: Id,
+) -> Result<(StatusCode, axum::Json<BatchView>), Error> {
     let batch = validated(&api, &caller, id.instance()).await?;
     let batch = match &batch.state {
         Batch::Releasing { .. } => {
@@ -23,7 +28,9 @@ pub(crate) async fn pause(State(api): State<Api>, caller: Caller, deed: Deed, id
             want(&api, &caller, &deed, batch.row.id, event, |state| !matches!(state, Batch::Releasing { .. })).await?
         }
         Batch::Paused { .. } => batch,
-        Batch::Validating | Batch::Approval { .. } | Batch::Done { .. } => return Err(Error::conflict("not_releasing", "this batch is not being released")),
+        Batch::Validating | Batch::Approval { .. } | Batch::Done { .. } => {
+            return Err(Error::conflict("not_releasing", "this batch is not being released"));
+        }
     };
     Ok((StatusCode::ACCEPTED, axum::Json(view(&api, batch, None).await?)))
 }

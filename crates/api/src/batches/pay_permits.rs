@@ -6,8 +6,8 @@ use crate::idempotency::NotFinal;
 use crate::page::{limit_of, row_cursor, seal};
 use crate::problem::{Error, Problem};
 use crate::read::{Id, Params};
-use crate::remits::permit::{self, PermitGranted, WAIT};
 use crate::remits;
+use crate::remits::permit::{self, PermitGranted, WAIT};
 use crate::role::Caller;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -52,10 +52,17 @@ pub(crate) struct PermitItem {
 /// Ask for the permits of all open remits of a batch. Where some could not be answered in time, the same Idempotency-Key collects them.
 #[utoipa::path(post, path = "/v1/batches/{id}/pay-permits", tag = "batches", params(("id" = uuid::Uuid, Path), Wanted), responses(
     (status = 200, body = Permits), (status = 404, body = Problem)))]
-pub(crate) async fn pay_permits(State(api): State<Api>, caller: Caller, deed: Deed, id: Id, Params(wanted): Params<Wanted>) -> Result<Response, Error> {
+pub(crate) async fn pay_permits(
+    State(api): State<Api>,
+    caller: Caller,
+    deed: Deed,
+    id: Id,
+    Params(wanted): Params<Wanted>,
+) -> Result<Response, Error> {
     let batch = find(&api, &caller, id.instance()).await?;
     let limit = limit_of(wanted.limit.as_deref(), DEFAULT)?;
-    let (remits, next_cursor) = open_remits(&api, &deed, batch.row.id, row_cursor(wanted.cursor.as_deref())?, limit).await?;
+    let (remits, next_cursor) =
+        open_remits(&api, &deed, batch.row.id, row_cursor(wanted.cursor.as_deref())?, limit).await?;
     let until = Instant::now() + WAIT;
     let ask = |remit: remits::Known| {
         let (api, caller, deed) = (&api, &caller, &deed);
@@ -73,12 +80,20 @@ pub(crate) async fn pay_permits(State(api): State<Api>, caller: Caller, deed: De
 fn item(remit_id: InstanceId, answer: Result<PermitGranted, Error>) -> PermitItem {
     match answer {
         Ok(permit) => PermitItem { remit_id, status: 201, permit: Some(permit), problem: None },
-        Err(error) => PermitItem { remit_id, status: error.status().as_u16(), permit: None, problem: Some(error.problem()) },
+        Err(error) => {
+            PermitItem { remit_id, status: error.status().as_u16(), permit: None, problem: Some(error.problem()) }
+        }
     }
 }
 
 /// Whole orders until `limit` remits are together. A repeat under the same key asks again about those that were answered in between.
-async fn open_remits(api: &Api, deed: &Deed, batch: InstanceId, after: i64, limit: usize) -> Result<(Vec<remits::Known>, Option<String>), Error> {
+async fn open_remits(
+    api: &Api,
+    deed: &Deed,
+    batch: InstanceId,
+    after: i64,
+    limit: usize,
+) -> Result<(Vec<remits::Known>, Option<String>), Error> {
     let (mut remits, mut after) = (Vec::new(), after);
     let collecting = deed.before > 0;
     loop {
@@ -94,7 +109,9 @@ async fn open_remits(api: &Api, deed: &Deed, batch: InstanceId, after: i64, limi
             };
             for child in children {
                 let remit = remits::Known::read(child)?;
-                if matches!(remit.state.at, At::Open { .. }) || (collecting && matches!(remit.state.at, At::Permitted(_))) {
+                if matches!(remit.state.at, At::Open { .. })
+                    || (collecting && matches!(remit.state.at, At::Permitted(_)))
+                {
                     remits.push(remit);
                 }
             }

@@ -37,7 +37,12 @@ pub(crate) struct RowView {
 /// List a batch's rows in order.
 #[utoipa::path(get, path = "/v1/batches/{id}/rows", tag = "batches", params(("id" = uuid::Uuid, Path), Wanted),
     responses((status = 200, body = Page<RowView>), (status = 404, body = Problem)))]
-pub(crate) async fn rows(State(api): State<Api>, caller: Caller, id: Id, Params(wanted): Params<Wanted>) -> Result<axum::Json<Page<RowView>>, Error> {
+pub(crate) async fn rows(
+    State(api): State<Api>,
+    caller: Caller,
+    id: Id,
+    Params(wanted): Params<Wanted>,
+) -> Result<axum::Json<Page<RowView>>, Error> {
     let batch = find(&api, &caller, id.instance()).await?;
     let limit = limit_of(wanted.limit.as_deref(), 50)?;
     let mut lines = api.store().batch_lines(batch.row.id, row_cursor(wanted.cursor.as_deref())?, limit + 1).await?;

@@ -3,7 +3,7 @@
 use crate::orders::body::{Digits, OrderBody, PersonBody};
 use crate::problem::{Error, FieldError};
 use crate::read::{nearest, parse, parse_value};
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{ReaderBuilder, StringRecord};
 use encoding_rs::GB18030;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,7 +31,8 @@ const COLUMNS: [&str; 15] = [
     "task_id",
     "remark",
 ];
-const REQUIRED: [&str; 7] = ["business_key", "name", "id_card", "cellphone", "bankcard_no", "tax_mode", "tax_agent_parent_id"];
+const REQUIRED: [&str; 7] =
+    ["business_key", "name", "id_card", "cellphone", "bankcard_no", "tax_mode", "tax_agent_parent_id"];
 const ONE_OF: [[&str; 2]; 2] = [["net", "gross"], ["credit_code", "customer_id"]];
 
 /// One row as it was uploaded.
@@ -58,26 +59,53 @@ pub(crate) fn json(bytes: &[u8]) -> Result<Vec<Line>, Error> {
 /// CSV with a header row: UTF-8 with or without BOM, or GB18030.
 pub(crate) fn csv(bytes: &[u8]) -> Result<Vec<Line>, Error> {
     let text = decode(bytes)?;
-    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).from_reader(text.as_bytes());
+    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut records = reader.records();
+    let mut rows = Rows::new(text.as_bytes());
     let head = records.next().transpose().map_err(|_| unreadable())?.ok_or_else(empty)?;
+    rows.number(&head);
     let columns = columns(&head)?;
     let mut lines = Vec::new();
-    // Line breaks inside quoted cells: a spreadsheet's row is a line of the file less those before it.
-    let mut inside = breaks(&head);
     for record in records {
         let record = record.map_err(|_| unreadable())?;
-        let line = record.position().map_or(0, csv::Position::line);
-        if record.iter().any(|cell| !cell.is_empty()) {
-            let row = i64::try_from(line.saturating_sub(inside)).unwrap_or(i64::MAX);
+        let row = rows.number(&record);
+        if record.iter().any(|cell| !cell.trim().is_empty()) {
             lines.push(Line { row, body: cells(&columns, &record) });
         }
         if lines.len() > MOST {
             return Err(too_many());
         }
-        inside += breaks(&record);
     }
     bounded(lines)
+}
+
+/// Numbers records as a spreadsheet does: blank lines count, line breaks inside a quoted cell do not.
+struct Rows<'a> {
+    text: &'a [u8],
+    at: usize,
+    row: i64,
+}
+
+impl<'a> Rows<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        Self { text, at: 0, row: 1 }
+    }
+
+    fn number(&mut self, record: &StringRecord) -> i64 {
+        let place = record.position().and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(self.at);
+        // The reader's record begins where the last one ended: at its line break, and at blank lines after it.
+        let blank = self.text.iter().skip(place).take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let start = (place + blank).min(self.text.len());
+        self.row += breaks(self.text.get(self.at..start).unwrap_or_default());
+        self.at = start;
+        let row = self.row;
+        self.row -= record.iter().map(|cell| breaks(cell.as_bytes())).sum::<i64>();
+        row
+    }
+}
+
+fn breaks(bytes: &[u8]) -> i64 {
+    i64::try_from(bytes.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(0)
 }
 
 fn bounded(lines: Vec<Line>) -> Result<Vec<Line>, Error> {
@@ -102,9 +130,11 @@ fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Error> {
 /// The place of each column; unknown, doubled and missing ones are all told.
 fn columns(head: &StringRecord) -> Result<Vec<&'static str>, Error> {
     let (mut found, mut faults) = (Vec::new(), Vec::new());
-    for name in head {
+    for name in head.iter().map(str::trim) {
         match COLUMNS.iter().find(|known| **known == name.to_ascii_lowercase()) {
-            Some(known) if found.contains(known) => faults.push(FieldError::new(known, "column_twice", "this column occurs twice", "列名重复")),
+            Some(known) if found.contains(known) => {
+                faults.push(FieldError::new(known, "column_twice", "this column occurs twice", "列名重复"))
+            }
             Some(known) => found.push(*known),
             None => {
                 let said = nearest(name, COLUMNS.into_iter()).replace("no such field", "no such column");
@@ -113,7 +143,8 @@ fn columns(head: &StringRecord) -> Result<Vec<&'static str>, Error> {
         }
     }
     let missing = REQUIRED.into_iter().filter(|name| !found.contains(name));
-    faults.extend(missing.map(|name| FieldError::new(name, "missing_column", "this column is required", "缺少必需的列")));
+    faults
+        .extend(missing.map(|name| FieldError::new(name, "missing_column", "this column is required", "缺少必需的列")));
     for [one, other] in ONE_OF.iter().filter(|either| !either.iter().any(|name| found.contains(name))) {
         let said = (format!("a column {one} or {other} is required"), format!("必须有 {one} 或 {other} 列"));
         faults.push(FieldError::new(one, "missing_column", &said.0, &said.1));
@@ -128,15 +159,25 @@ fn shown(name: &str) -> String {
 }
 
 fn cells(columns: &[&'static str], record: &StringRecord) -> Result<OrderBody, FieldError> {
-    if record.iter().skip(columns.len()).any(|cell| !cell.is_empty()) {
-        return Err(FieldError::new("row", "too_many_cells", "this row has more cells than the header", "单元格数多于表头"));
+    if record.iter().skip(columns.len()).any(|cell| !cell.trim().is_empty()) {
+        return Err(FieldError::new(
+            "row",
+            "too_many_cells",
+            "this row has more cells than the header",
+            "单元格数多于表头",
+        ));
     }
     let cell = |name: &str| {
         let place = columns.iter().position(|column| *column == name)?;
-        record.get(place).filter(|cell| !cell.is_empty()).map(str::to_owned)
+        record.get(place).map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned)
     };
     let digits = |name: &str| cell(name).map(Digits);
-    let person = PersonBody { name: cell("name"), id_card: cell("id_card"), cellphone: cell("cellphone"), bankcard_no: cell("bankcard_no") };
+    let person = PersonBody {
+        name: cell("name"),
+        id_card: cell("id_card"),
+        cellphone: cell("cellphone"),
+        bankcard_no: cell("bankcard_no"),
+    };
     Ok(OrderBody {
         business_key: cell("business_key"),
         account: cell("account"),
@@ -151,11 +192,6 @@ fn cells(columns: &[&'static str], record: &StringRecord) -> Result<OrderBody, F
         task_id: digits("task_id"),
         remark: cell("remark"),
     })
-}
-
-fn breaks(record: &StringRecord) -> u64 {
-    let count: usize = record.iter().map(|cell| cell.matches('\n').count()).sum();
-    u64::try_from(count).unwrap_or(0)
 }
 
 fn unreadable() -> Error {
@@ -193,10 +229,12 @@ mod tests {
 
     #[test]
     fn rows_are_numbered_as_a_spreadsheet_numbers_them() {
-        let text = format!("{HEAD}\r\nk1,\"A\n\",1,2,3,1.00,GENERAL,9,\"C\nD\"\r\n\r\nk2, B ,1,2,3,1.00,GENERAL,9,C\r\n,,,,,,,,\r\n\r\n");
-        let rows: Vec<i64> = csv(text.as_bytes()).unwrap().iter().map(|line| line.row).collect();
-        assert_eq!(rows.len(), 2, "blank lines are no rows");
-        assert_eq!(rows[0], 2);
+        let text = format!(
+            "{HEAD}\r\nk1,\"A\n\",1,2,3,1.00,GENERAL,9,\"C\nD\"\r\n\r\nk2, B ,1,2,3,1.00,GENERAL,9,C\r\n,,,,,,,,\r\n\r\n"
+        );
+        for text in [text.clone(), text.replace("\r\n", "\n")] {
+            assert_eq!(names(&csv(text.as_bytes()).unwrap()), [(2, "A".to_owned()), (4, "B".to_owned())]);
+        }
     }
 
     #[test]
@@ -204,7 +242,9 @@ mod tests {
         let Err(Error::Invalid(faults)) = csv(b"busines_key,name,name\n") else { panic!("taken") };
         let codes: Vec<(&str, &str)> = faults.iter().map(|fault| (fault.field.as_str(), fault.code.as_str())).collect();
         assert!(codes.contains(&("busines_key", "unknown_column")) && codes.contains(&("name", "column_twice")));
-        assert!(codes.contains(&("business_key", "missing_column")) && codes.contains(&("credit_code", "missing_column")));
+        assert!(
+            codes.contains(&("business_key", "missing_column")) && codes.contains(&("credit_code", "missing_column"))
+        );
         assert!(faults[0].message.contains("business_key"), "the nearest name is offered");
     }
 

@@ -107,7 +107,9 @@ async fn errors(api: &Api, batch: InstanceId) -> Result<Vec<RowFault>, Error> {
         let lines = api.store().batch_lines(batch, after, CHUNK).await?;
         let last = lines.len() < CHUNK;
         after = lines.last().map_or(after, |line| line.row);
-        faults.extend(lines.into_iter().flat_map(|line| line.errors.into_iter().map(move |error| row_fault(line.row, error))));
+        faults.extend(
+            lines.into_iter().flat_map(|line| line.errors.into_iter().map(move |error| row_fault(line.row, error))),
+        );
         if last || faults.len() >= SHOWN {
             faults.truncate(SHOWN);
             return Ok(faults);

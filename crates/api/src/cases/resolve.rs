@@ -33,7 +33,13 @@ pub(crate) struct Resolution {
 #[utoipa::path(post, path = "/v1/cases/{id}/resolve", tag = "cases", params(("id" = uuid::Uuid, Path)), request_body = Resolution, responses(
     (status = 202, description = "done, or proposed", body = CaseView), (status = 400, body = Problem), (status = 404, body = Problem),
     (status = 409, description = "case_proposed or case_resolved", body = Problem)))]
-pub(crate) async fn resolve(State(api): State<Api>, caller: Caller, deed: Deed, id: Id, Json(body): Json<Resolution>) -> Result<(StatusCode, axum::Json<CaseView>), Error> {
+pub(crate) async fn resolve(
+    State(api): State<Api>,
+    caller: Caller,
+    deed: Deed,
+    id: Id,
+    Json(body): Json<Resolution>,
+) -> Result<(StatusCode, axum::Json<CaseView>), Error> {
     let case = find(&api, &caller, id.0).await?;
     let reason = reason(&body.reason)?;
     let legal = legal_move(&case, &body.r#move)?;
@@ -41,7 +47,9 @@ pub(crate) async fn resolve(State(api): State<Api>, caller: Caller, deed: Deed, 
     let needs = |what: &str| legal.needs.iter().any(|need| need == what);
     match case.state.as_str() {
         "open" => {}
-        "proposed" => return Err(Error::conflict("case_proposed", "a move is proposed already: another person approves it")),
+        "proposed" => {
+            return Err(Error::conflict("case_proposed", "a move is proposed already: another person approves it"));
+        }
         _ => return Err(Error::conflict("case_resolved", "this case is settled")),
     }
     let detail = json!({"move": legal.name, "reason": reason, "instance": case.instance});
@@ -69,11 +77,21 @@ fn legal_move(case: &Case, name: &str) -> Result<Move, Error> {
         return Ok(legal.clone());
     }
     let names: Vec<&str> = case.open.moves.iter().map(|legal| legal.name.as_str()).collect();
-    let said = if names.is_empty() { "this case has no moves: it closes by itself".to_owned() } else { format!("the legal moves are {}", names.join(", ")) };
+    let said = if names.is_empty() {
+        "this case has no moves: it closes by itself".to_owned()
+    } else {
+        format!("the legal moves are {}", names.join(", "))
+    };
     Err(Error::field("move", "illegal_move", &said, "此处置方式不可用"))
 }
 
-async fn evidence(api: &Api, caller: &Caller, case: &Case, legal: &Move, given: Option<&EvidenceBody>) -> Result<Option<Value>, Error> {
+async fn evidence(
+    api: &Api,
+    caller: &Caller,
+    case: &Case,
+    legal: &Move,
+    given: Option<&EvidenceBody>,
+) -> Result<Option<Value>, Error> {
     let needed = legal.needs.iter().any(|need| need == "evidence");
     let Some(given) = given else {
         return if needed { Err(Error::Invalid(vec![FieldError::missing("evidence")])) } else { Ok(None) };

@@ -77,7 +77,13 @@ pub(crate) fn view(case: Case) -> CaseView {
         moves: open.moves.into_iter().map(|one| MoveView { r#move: one.name, needs: one.needs }).collect(),
         facts: open.facts,
         group: open.group,
-        proposal: case.proposal.map(|one| ProposalView { r#move: one.name, reason: one.reason, evidence: one.evidence, by: one.by, at: one.at }),
+        proposal: case.proposal.map(|one| ProposalView {
+            r#move: one.name,
+            reason: one.reason,
+            evidence: one.evidence,
+            by: one.by,
+            at: one.at,
+        }),
         resolved_at: case.resolved_at,
         resolved_how: case.resolved_how,
     }

@@ -17,7 +17,12 @@ use workflows::levy_order::{Order, Why};
 #[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "orders", params(("id" = uuid::Uuid, Path)), responses(
     (status = 202, description = "the wish is kept", body = OrderView), (status = 404, body = Problem),
     (status = 409, description = "permit_live, in_doubt, decided or parked", body = Problem)))]
-pub(crate) async fn cancel(State(api): State<Api>, caller: Caller, deed: Deed, id: Id) -> Result<(StatusCode, axum::Json<OrderView>), Error> {
+pub(crate) async fn cancel(
+    State(api): State<Api>,
+    caller: Caller,
+    deed: Deed,
+    id: Id,
+) -> Result<(StatusCode, axum::Json<OrderView>), Error> {
     let order = Known::read(api.machine(&caller, WORKFLOW, "order", id.instance()).await?)?;
     may_be_cancelled(&api, &order).await?;
     api.act(&caller, "order.cancel_asked", order.row.id, json!({})).await?;
@@ -28,7 +33,12 @@ pub(crate) async fn cancel(State(api): State<Api>, caller: Caller, deed: Deed, i
 
 async fn may_be_cancelled(api: &Api, order: &Known) -> Result<(), Error> {
     match &order.state {
-        Order::Gated { .. } | Order::Creating { .. } | Order::CreateInDoubt { .. } | Order::Accepted(_) | Order::Splitting(_) | Order::Cancelled => Ok(()),
+        Order::Gated { .. }
+        | Order::Creating { .. }
+        | Order::CreateInDoubt { .. }
+        | Order::Accepted(_)
+        | Order::Splitting(_)
+        | Order::Cancelled => Ok(()),
         Order::Ready { .. } => {
             for child in api.store().children(order.row.id).await? {
                 let remit = remits::Known::read(child)?;

@@ -18,13 +18,22 @@ use store::Submitted;
     (status = 201, description = "created", body = OrderView),
     (status = 200, description = "it exists with the same content", body = OrderView),
     (status = 400, body = Problem), (status = 409, description = "it exists with other content", body = Problem)))]
-pub(crate) async fn create(State(api): State<Api>, caller: Caller, Json(body): Json<OrderBody>) -> Result<(StatusCode, axum::Json<OrderView>), Error> {
+pub(crate) async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    Json(body): Json<OrderBody>,
+) -> Result<(StatusCode, axum::Json<OrderView>), Error> {
     let draft = Draft::check(&api, &caller.tenant, &body).map_err(Error::Invalid)?;
     submit(&api, &caller, &draft, None).await
 }
 
 /// Stores the person, starts the order, and answers it.
-pub(crate) async fn submit(api: &Api, caller: &Caller, draft: &Draft, replaces: Option<InstanceId>) -> Result<(StatusCode, axum::Json<OrderView>), Error> {
+pub(crate) async fn submit(
+    api: &Api,
+    caller: &Caller,
+    draft: &Draft,
+    replaces: Option<InstanceId>,
+) -> Result<(StatusCode, axum::Json<OrderView>), Error> {
     let person = api.store().put_person(&caller.tenant, &draft.person).await?;
     let order = draft.order(api, &caller.tenant, person, replaces)?;
     let (status, id) = match api.engine().submit(order).await? {

@@ -38,7 +38,12 @@ impl Faults {
         self.0.push(FieldError::new(field, code, message, message_zh));
     }
 
-    pub(crate) fn take<T>(&mut self, field: &str, value: Option<&str>, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Option<T> {
+    pub(crate) fn take<T>(
+        &mut self,
+        field: &str,
+        value: Option<&str>,
+        parse: impl FnOnce(&str) -> Result<T, Invalid>,
+    ) -> Option<T> {
         let Some(text) = present(value) else {
             self.0.push(FieldError::missing(field));
             return None;
@@ -46,7 +51,12 @@ impl Faults {
         self.may(field, Some(text), parse)
     }
 
-    fn may<T>(&mut self, field: &str, value: Option<&str>, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Option<T> {
+    pub(crate) fn may<T>(
+        &mut self,
+        field: &str,
+        value: Option<&str>,
+        parse: impl FnOnce(&str) -> Result<T, Invalid>,
+    ) -> Option<T> {
         match parse(present(value)?) {
             Ok(parsed) => Some(parsed),
             Err(invalid) => {
@@ -72,13 +82,23 @@ impl Draft {
         let asked = asked(body, &mut faults);
         let tax_mode = faults.take("tax_mode", body.tax_mode.as_deref(), tax_mode);
         let parent = faults.take("tax_agent_parent_id", digits_of(&body.tax_agent_parent_id), |text| digits(text, 20));
-        let tax_agent_location_id = faults.may("tax_agent_location_id", digits_of(&body.tax_agent_location_id), |text| digits(text, 20));
+        let tax_agent_location_id =
+            faults.may("tax_agent_location_id", digits_of(&body.tax_agent_location_id), |text| digits(text, 20));
         let customer = customer(body, &mut faults);
         let task_id = faults.may("task_id", digits_of(&body.task_id), |text| digits(text, 10));
         let remark = faults.may("remark", body.remark.as_deref(), |text| printable(text, 100));
         match (business_key, account, person, asked, tax_mode, parent, customer) {
-            (Some(business_key), Some(account), Some(person), Some(asked), Some(tax_mode), Some(tax_agent_parent_id), Some(customer)) if faults.0.is_empty() => {
-                let terms = Terms { asked, tax_mode, tax_agent_parent_id, tax_agent_location_id, customer, task_id, remark };
+            (
+                Some(business_key),
+                Some(account),
+                Some(person),
+                Some(asked),
+                Some(tax_mode),
+                Some(tax_agent_parent_id),
+                Some(customer),
+            ) if faults.0.is_empty() => {
+                let terms =
+                    Terms { asked, tax_mode, tax_agent_parent_id, tax_agent_location_id, customer, task_id, remark };
                 Ok(Draft { business_key, account, person, terms })
             }
             _ => Err(faults.0),
@@ -86,11 +106,18 @@ impl Draft {
     }
 
     /// The machine to be. `person` is the stored snapshot.
-    pub(crate) fn order(&self, api: &Api, tenant: &str, person: Uuid, replaces: Option<InstanceId>) -> Result<New, Error> {
+    pub(crate) fn order(
+        &self,
+        api: &Api,
+        tenant: &str,
+        person: Uuid,
+        replaces: Option<InstanceId>,
+    ) -> Result<New, Error> {
         let against = replaces.map_or(Against::Duplicates, Against::SecondReplacement);
         let request_id = api.store().derive_request_id(tenant, &self.business_key);
         let address = format!("{}/{request_id}", self.account);
-        let input = Input { request_id, person, name_chars: self.person.name.chars(), terms: self.terms.clone(), replaces };
+        let input =
+            Input { request_id, person, name_chars: self.person.name.chars(), terms: self.terms.clone(), replaces };
         let now = api.now();
         Ok(New {
             workflow: WORKFLOW.into(),
@@ -110,7 +137,8 @@ impl Draft {
     /// Digest of the business content. The person enters as a keyed fingerprint: a plain digest of an ID number could be guessed.
     pub(crate) fn content_hash(&self, api: &Api, tenant: &str, replaces: Option<InstanceId>) -> String {
         let person = &self.person;
-        let parts = [person.name.expose(), person.id_card.expose(), person.cellphone.expose(), person.bankcard.expose()];
+        let parts =
+            [person.name.expose(), person.id_card.expose(), person.cellphone.expose(), person.bankcard.expose()];
         let person = api.store().fingerprint(tenant, "order_person", &parts);
         let content = json!({"account": self.account, "person": person, "terms": self.terms, "replaces": replaces});
         hex::encode(Sha256::digest(content.to_string()))
@@ -141,11 +169,15 @@ pub(crate) fn warnings(api: &Api, account: &str, name_chars: usize) -> Vec<Strin
         warnings.push("cannot_settle_before_deadline: sent now, its payment could not settle before the deadline; create it on the next bank day".into());
     }
     if now + rules.params.month_guard >= now.beijing().month_end() {
-        let held = if policy.month_edge == Guard::Hold { "it will be held" } else { "its levy may fall into the next month" };
+        let held =
+            if policy.month_edge == Guard::Hold { "it will be held" } else { "its levy may fall into the next month" };
         warnings.push(format!("month_end: the tax month ends soon, {held}"));
     }
     if name_chars > policy.name_max_chars {
-        warnings.push(format!("name_too_long: the provider takes {} characters; a person will have to settle it", policy.name_max_chars));
+        warnings.push(format!(
+            "name_too_long: the provider takes {} characters; a person will have to settle it",
+            policy.name_max_chars
+        ));
     }
     warnings
 }
@@ -157,9 +189,21 @@ pub(crate) fn value<T: serde::Serialize>(of: &T) -> Result<Value, Error> {
 fn account(api: &Api, tenant: &str, named: Option<&str>, faults: &mut Faults) -> Option<String> {
     match api.order_account(tenant, present(named).map(str::trim)) {
         Ok(account) => return Some(account),
-        Err(AccountFault::Unknown) => faults.add("account", "unknown_account", "no account of this name takes orders", "没有此名称的下单账户"),
-        Err(AccountFault::None) => faults.add("account", "no_account", "no account of this tenant takes orders: configure one", "本租户没有可下单的账户"),
-        Err(AccountFault::Several) => faults.add("account", "account_required", "several accounts take orders: name one", "存在多个账户，请指定 account"),
+        Err(AccountFault::Unknown) => {
+            faults.add("account", "unknown_account", "no account of this name takes orders", "没有此名称的下单账户")
+        }
+        Err(AccountFault::None) => faults.add(
+            "account",
+            "no_account",
+            "no account of this tenant takes orders: configure one",
+            "本租户没有可下单的账户",
+        ),
+        Err(AccountFault::Several) => faults.add(
+            "account",
+            "account_required",
+            "several accounts take orders: name one",
+            "存在多个账户，请指定 account",
+        ),
     }
     None
 }
@@ -201,14 +245,26 @@ pub(crate) fn amount(text: &str) -> Result<Money, Invalid> {
 
 fn customer(body: &OrderBody, faults: &mut Faults) -> Option<Customer> {
     match (present(body.credit_code.as_deref()), present(digits_of(&body.customer_id))) {
-        (Some(code), None) => faults.may("credit_code", Some(code), |text| printable(text, 20)).map(Customer::CreditCode),
+        (Some(code), None) => {
+            faults.may("credit_code", Some(code), |text| printable(text, 20)).map(Customer::CreditCode)
+        }
         (None, Some(id)) => faults.may("customer_id", Some(id), |text| printable(text, 50)).map(Customer::CustomerId),
         (None, None) => {
-            faults.add("credit_code", "one_customer", "give credit_code or customer_id", "credit_code 与 customer_id 必须填写其一");
+            faults.add(
+                "credit_code",
+                "one_customer",
+                "give credit_code or customer_id",
+                "credit_code 与 customer_id 必须填写其一",
+            );
             None
         }
         (Some(_), Some(_)) => {
-            faults.add("customer_id", "one_customer", "give credit_code or customer_id, not both", "credit_code 与 customer_id 只能填写其一");
+            faults.add(
+                "customer_id",
+                "one_customer",
+                "give credit_code or customer_id, not both",
+                "credit_code 与 customer_id 只能填写其一",
+            );
             None
         }
     }
@@ -218,7 +274,11 @@ fn tax_mode(text: &str) -> Result<TaxMode, Invalid> {
     match text.trim() {
         "GENERAL" => Ok(TaxMode::General),
         "SPECIAL" => Ok(TaxMode::Special),
-        _ => Err(Invalid::new("tax_mode", "tax_mode is GENERAL or SPECIAL", "开票模式应为 GENERAL（普票）或 SPECIAL（专票）")),
+        _ => Err(Invalid::new(
+            "tax_mode",
+            "tax_mode is GENERAL or SPECIAL",
+            "开票模式应为 GENERAL（普票）或 SPECIAL（专票）",
+        )),
     }
 }
 
@@ -232,9 +292,19 @@ fn digits(text: &str, most: usize) -> Result<String, Invalid> {
     fits.then(|| text.to_owned()).ok_or_else(|| Invalid::new("digits", &message, &zh))
 }
 
+/// A word that is searched for: what no row can hold is refused, not looked for.
+pub(crate) fn search(field: &str, text: Option<String>) -> Result<Option<String>, Error> {
+    let read =
+        |text: String| printable(&text, 64).map_err(|invalid| Error::Invalid(vec![FieldError::of(field, &invalid)]));
+    text.map(read).transpose()
+}
+
 /// 1 to `most` characters that can be seen: no control characters, and none that turn or hide their neighbours.
 pub(crate) fn printable(text: &str, most: usize) -> Result<String, Invalid> {
-    let hidden = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
     if text.chars().any(hidden) {
         return Err(Invalid::new("characters", "this contains characters that cannot be seen", "包含不可见字符"));
     }

@@ -21,7 +21,12 @@ pub(crate) struct Show {
 /// Show an order.
 #[utoipa::path(get, path = "/v1/orders/{id}", tag = "orders", params(("id" = uuid::Uuid, Path), Show),
     responses((status = 200, body = OrderView), (status = 404, body = Problem)))]
-pub(crate) async fn get(State(api): State<Api>, caller: Caller, id: Id, Params(show): Params<Show>) -> Result<axum::Json<OrderView>, Error> {
+pub(crate) async fn get(
+    State(api): State<Api>,
+    caller: Caller,
+    id: Id,
+    Params(show): Params<Show>,
+) -> Result<axum::Json<OrderView>, Error> {
     let row = api.machine(&caller, WORKFLOW, "order", id.instance()).await?;
     Ok(axum::Json(view(&api, &caller, Known::read(row)?, show.reveal).await?))
 }

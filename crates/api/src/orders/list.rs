@@ -1,6 +1,7 @@
 //! `GET /v1/orders`: orders, newest first.
 
 use crate::api::Api;
+use crate::orders::draft::search;
 use crate::orders::view::{OrderView, view};
 use crate::orders::{Known, WORKFLOW};
 use crate::page::{Page, Span};
@@ -35,7 +36,11 @@ pub(crate) struct Wanted {
 
 /// List orders.
 #[utoipa::path(get, path = "/v1/orders", tag = "orders", params(Wanted), responses((status = 200, body = Page<OrderView>), (status = 400, body = Problem)))]
-pub(crate) async fn list(State(api): State<Api>, caller: Caller, Params(wanted): Params<Wanted>) -> Result<axum::Json<Page<OrderView>>, Error> {
+pub(crate) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Params(wanted): Params<Wanted>,
+) -> Result<axum::Json<Page<OrderView>>, Error> {
     let span = Span::read(wanted.limit.as_deref(), wanted.cursor.as_deref())?;
     let persons = match &wanted.person {
         Some(text) => Some(api.store().find_persons(&caller.tenant, text).await?),
@@ -48,7 +53,7 @@ pub(crate) async fn list(State(api): State<Api>, caller: Caller, Params(wanted):
         workflow: Some(WORKFLOW.into()),
         tenant: Some(caller.tenant.clone()),
         state: known_state(WORKFLOW, wanted.state)?,
-        business_key: wanted.business_key,
+        business_key: search("business_key", wanted.business_key)?,
         parent: None,
         persons,
         since: time("since", wanted.since.as_deref())?,
@@ -75,6 +80,13 @@ pub(crate) fn known_state(workflow: &str, state: Option<String>) -> Result<Optio
 }
 
 pub(crate) fn time(field: &str, text: Option<&str>) -> Result<Option<Time>, Error> {
-    let bad = || Error::field(field, "time_format", "write the time as RFC 3339 with an offset (+ is %2B in a URL)", "时间应为带时区的 RFC 3339 格式");
+    let bad = || {
+        Error::field(
+            field,
+            "time_format",
+            "write the time as RFC 3339 with an offset (+ is %2B in a URL)",
+            "时间应为带时区的 RFC 3339 格式",
+        )
+    };
     text.map(|text| Time::parse(text).ok_or_else(bad)).transpose()
 }

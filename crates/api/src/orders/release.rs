@@ -24,7 +24,13 @@ pub(crate) struct Release {
 /// Release an order that waits as a suspected duplicate or by a guard.
 #[utoipa::path(post, path = "/v1/orders/{id}/release", tag = "orders", params(("id" = uuid::Uuid, Path)), request_body = Release, responses(
     (status = 202, body = OrderView), (status = 404, body = Problem), (status = 409, description = "not_held", body = Problem)))]
-pub(crate) async fn release(State(api): State<Api>, caller: Caller, deed: Deed, id: Id, Json(body): Json<Release>) -> Result<(StatusCode, axum::Json<OrderView>), Error> {
+pub(crate) async fn release(
+    State(api): State<Api>,
+    caller: Caller,
+    deed: Deed,
+    id: Id,
+    Json(body): Json<Release>,
+) -> Result<(StatusCode, axum::Json<OrderView>), Error> {
     let reason = reason(&body.reason)?;
     let order = Known::read(api.machine(&caller, WORKFLOW, "order", id.instance()).await?)?;
     let Order::Gated { hold: Some(_), .. } = &order.state else {
@@ -38,5 +44,6 @@ pub(crate) async fn release(State(api): State<Api>, caller: Caller, deed: Deed, 
 
 /// A reason that a person can read later.
 pub(crate) fn reason(text: &str) -> Result<String, Error> {
-    draft::printable(text, 500).map_err(|invalid| Error::Invalid(vec![crate::problem::FieldError::of("reason", &invalid)]))
+    draft::printable(text, 500)
+        .map_err(|invalid| Error::Invalid(vec![crate::problem::FieldError::of("reason", &invalid)]))
 }

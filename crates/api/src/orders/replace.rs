@@ -19,20 +19,35 @@ use workflows::levy_order::{Order, Outcome};
 
 /// Replace an order that failed or closed unpaid. What the body leaves out is taken from the old order. The new one is not held as
 /// a duplicate of it; a second replacement of the same order is.
-#[utoipa::path(post, path = "/v1/orders/{id}/replace", tag = "orders", params(("id" = uuid::Uuid, Path)), request_body = OrderBody, responses(
+#[utoipa::path(post, path = "/v1/orders/{id}/replace", tag = "orders", params(("id" = uuid::Uuid, Path)), request_body(content = Object, description = "business_key, and whatever of an order's other fields changes"), responses(
     (status = 201, body = OrderView), (status = 200, description = "it exists with the same content", body = OrderView),
     (status = 400, body = Problem), (status = 404, body = Problem), (status = 409, description = "not_replaceable or business_key_conflict", body = Problem)))]
-pub(crate) async fn replace(State(api): State<Api>, caller: Caller, id: Id, Json(changes): Json<OrderBody>) -> Result<(StatusCode, axum::Json<OrderView>), Error> {
+pub(crate) async fn replace(
+    State(api): State<Api>,
+    caller: Caller,
+    id: Id,
+    Json(changes): Json<OrderBody>,
+) -> Result<(StatusCode, axum::Json<OrderView>), Error> {
     let old = Known::read(api.machine(&caller, WORKFLOW, "order", id.instance()).await?)?;
     replaceable(&api, &old).await?;
     let person = api.store().person(&caller.tenant, old.input.person).await?.ok_or(Error::Internal)?;
     let body = body_of(&old, &person).overlay(changes);
     let draft = Draft::check(&api, &caller.tenant, &body).map_err(Error::Invalid)?;
     if draft.business_key == old.row.business_key {
-        return Err(Error::field("business_key", "business_key_used", "a replacement has a business key of its own", "替换订单须使用新的业务单号"));
+        return Err(Error::field(
+            "business_key",
+            "business_key_used",
+            "a replacement has a business key of its own",
+            "替换订单须使用新的业务单号",
+        ));
     }
     if draft.person.id_card != person.id_card {
-        return Err(Error::field("person.id_card", "other_person", "a replacement pays the same person: create an order for another one", "替换订单的收款人须为同一人"));
+        return Err(Error::field(
+            "person.id_card",
+            "other_person",
+            "a replacement pays the same person: create an order for another one",
+            "替换订单的收款人须为同一人",
+        ));
     }
     api.act(&caller, "order.replaced", old.row.id, json!({"by": draft.business_key})).await?;
     submit(&api, &caller, &draft, Some(old.row.id)).await
@@ -47,12 +62,18 @@ async fn replaceable(api: &Api, old: &Known) -> Result<(), Error> {
         Order::Splitting(_) | Order::Ready { .. } | Order::NeedsOperator { .. } => false,
     };
     if !over {
-        return Err(Error::conflict("not_replaceable", "only an order that was rejected, cancelled or closed unpaid can be replaced"));
+        return Err(Error::conflict(
+            "not_replaceable",
+            "only an order that was rejected, cancelled or closed unpaid can be replaced",
+        ));
     }
     for child in api.store().children(old.row.id).await? {
         let remit = remits::Known::read(child)?;
         if remit.state.facts.proof.is_some() {
-            return Err(Error::conflict("not_replaceable", format!("remit {} was paid: its levy must be made good, not its payment repeated", remit.row.id)));
+            return Err(Error::conflict(
+                "not_replaceable",
+                format!("remit {} was paid: its levy must be made good, not its payment repeated", remit.row.id),
+            ));
         }
     }
     Ok(())

@@ -65,7 +65,12 @@ pub(crate) struct ExchangeView {
 /// Tell an order's story.
 #[utoipa::path(get, path = "/v1/orders/{id}/timeline", tag = "orders", params(("id" = uuid::Uuid, Path), Show),
     responses((status = 200, body = Timeline), (status = 404, body = Problem)))]
-pub(crate) async fn timeline(State(api): State<Api>, caller: Caller, id: Id, Params(show): Params<Show>) -> Result<axum::Json<Timeline>, Error> {
+pub(crate) async fn timeline(
+    State(api): State<Api>,
+    caller: Caller,
+    id: Id,
+    Params(show): Params<Show>,
+) -> Result<axum::Json<Timeline>, Error> {
     let order = api.machine(&caller, WORKFLOW, "order", id.instance()).await?;
     if show.raw {
         if caller.role < Role::Admin {
@@ -86,7 +91,8 @@ async fn moments(api: &Api, machine: InstanceId, remit: Option<InstanceId>, raw:
     let history = api.store().history(machine).await?;
     let exchanges = api.store().exchanges(machine).await?;
     let letters = api.store().letters(machine).await?;
-    let mut calls: BTreeMap<Uuid, ExchangeView> = exchanges.iter().map(|one| (one.exchange.id, exchange(one, raw))).collect();
+    let mut calls: BTreeMap<Uuid, ExchangeView> =
+        exchanges.iter().map(|one| (one.exchange.id, exchange(one, raw))).collect();
     let at_of: BTreeMap<Uuid, Time> = exchanges.iter().map(|one| (one.exchange.id, one.exchange.at)).collect();
     let mut moments: Vec<Moment> = letters.iter().map(|one| letter(one, remit)).collect();
     moments.extend(history.into_iter().map(|entry| {
@@ -115,12 +121,32 @@ fn transition(entry: Entry, remit: Option<InstanceId>, exchange: Option<Exchange
 
 fn letter(letter: &Letter, remit: Option<InstanceId>) -> Moment {
     let (text, cause) = (words::letter(&letter.event), Some(letter.source.clone()));
-    Moment { at: letter.at, kind: "letter".into(), remit_id: remit, text, event: None, from: None, to: None, cause, exchange: None }
+    Moment {
+        at: letter.at,
+        kind: "letter".into(),
+        remit_id: remit,
+        text,
+        event: None,
+        from: None,
+        to: None,
+        cause,
+        exchange: None,
+    }
 }
 
 fn call(at: Time, remit: Option<InstanceId>, view: ExchangeView) -> Moment {
     let text = format!("{} was called: {}", view.operation, view.verdict);
-    Moment { at, kind: "call".into(), remit_id: remit, text, event: None, from: None, to: None, cause: None, exchange: Some(view) }
+    Moment {
+        at,
+        kind: "call".into(),
+        remit_id: remit,
+        text,
+        event: None,
+        from: None,
+        to: None,
+        cause: None,
+        exchange: Some(view),
+    }
 }
 
 fn exchange(of: &Exchange, raw: bool) -> ExchangeView {

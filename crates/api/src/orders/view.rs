@@ -170,8 +170,14 @@ fn hold(state: &Order) -> Option<&'static str> {
     match state {
         Order::Gated { hold: Some(Hold::SuspectedDuplicate), .. } => Some("suspected_duplicate"),
         Order::Gated { hold: Some(Hold::MonthEnd), .. } => Some("month_end"),
-        Order::Gated { hold: None, .. } | Order::Creating { .. } | Order::CreateInDoubt { .. } | Order::Accepted(_) => None,
-        Order::Splitting(_) | Order::Ready { .. } | Order::Settled { .. } | Order::Rejected { .. } | Order::Cancelled => None,
+        Order::Gated { hold: None, .. } | Order::Creating { .. } | Order::CreateInDoubt { .. } | Order::Accepted(_) => {
+            None
+        }
+        Order::Splitting(_)
+        | Order::Ready { .. }
+        | Order::Settled { .. }
+        | Order::Rejected { .. }
+        | Order::Cancelled => None,
         Order::NeedsOperator { .. } => None,
     }
 }

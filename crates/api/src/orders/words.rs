@@ -48,11 +48,18 @@ pub(super) fn of(event: &str) -> &str {
 
 /// A whole sentence for one transition.
 pub(super) fn transition(event: &str, from: &str, to: &str) -> String {
-    if from == to || from.is_empty() { format!("{} ({to})", of(event)) } else { format!("{}: {from} → {to}", of(event)) }
+    if from == to || from.is_empty() {
+        format!("{} ({to})", of(event))
+    } else {
+        format!("{}: {from} → {to}", of(event))
+    }
 }
 
 /// What a letter says before a turn has read it.
 pub(super) fn letter(event: &serde_json::Value) -> String {
-    let name = event.as_str().map(str::to_owned).or_else(|| event.as_object().and_then(|object| object.keys().next().cloned()));
+    let name = event
+        .as_str()
+        .map(str::to_owned)
+        .or_else(|| event.as_object().and_then(|object| object.keys().next().cloned()));
     name.map_or_else(|| "a message arrived".to_owned(), |name| format!("a message arrived: {}", of(&name)))
 }

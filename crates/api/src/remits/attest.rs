@@ -29,12 +29,21 @@ pub(crate) struct Attestation {
 #[utoipa::path(post, path = "/v1/remits/{id}/attest-not-paid", tag = "remits", params(("id" = uuid::Uuid, Path)), request_body = Attestation, responses(
     (status = 202, body = Accepted), (status = 404, description = "not_found or unknown_permit", body = Problem),
     (status = 409, description = "in_doubt, instructed or paid", body = Problem)))]
-pub(crate) async fn attest(State(api): State<Api>, caller: Caller, deed: Deed, id: Id, Json(body): Json<Attestation>) -> Result<(StatusCode, axum::Json<Accepted>), Error> {
+pub(crate) async fn attest(
+    State(api): State<Api>,
+    caller: Caller,
+    deed: Deed,
+    id: Id,
+    Json(body): Json<Attestation>,
+) -> Result<(StatusCode, axum::Json<Accepted>), Error> {
     let reason = reason(&body.reason)?;
     let remit = find(&api, &caller, id.instance()).await?;
     let permit = permit_of(&api, &remit, body.permit_id).await?;
     if permit.state == PayoutState::Success.name() {
-        return Err(Error::conflict("paid", "this permit was reported paid: report the bank's return if there was one"));
+        return Err(Error::conflict(
+            "paid",
+            "this permit was reported paid: report the bank's return if there was one",
+        ));
     }
     if let Some((code, detail)) = refusal(&remit, permit.id) {
         return Err(Error::conflict(code, detail));
@@ -50,7 +59,9 @@ fn refusal(remit: &Known, permit: Uuid) -> Option<(&'static str, &'static str)> 
     let live = live(&remit.state.at).filter(|payout| payout.permit == permit)?;
     match live.state {
         PayoutState::Instructed => Some(("instructed", "the bank has the instruction: only its word counts")),
-        PayoutState::InDoubt { unknown: true } => Some(("in_doubt", "the bank said it does not know: only its final word counts")),
+        PayoutState::InDoubt { unknown: true } => {
+            Some(("in_doubt", "the bank said it does not know: only its final word counts"))
+        }
         PayoutState::InDoubt { unknown: false } | PayoutState::PermitIssued => None,
         PayoutState::Success | PayoutState::FinalFailed | PayoutState::ExpiredAttested | PayoutState::Returned => None,
     }
@@ -60,8 +71,17 @@ fn live(at: &At) -> Option<&Payout> {
     match at {
         At::Permitted(payout) | At::Paying(payout) | At::PayoutInDoubt { payout, .. } => Some(payout),
         At::NeedsOperator { back, .. } => live(back),
-        At::Open { .. } | At::Paid | At::Confirming { .. } | At::ConfirmInDoubt { .. } | At::Levying { .. } | At::Levied { .. } => None,
+        At::Open { .. }
+        | At::Paid
+        | At::Confirming { .. }
+        | At::ConfirmInDoubt { .. }
+        | At::Levying { .. }
+        | At::Levied { .. } => None,
         At::GateClosed { .. } | At::Cancelling { .. } | At::CancelInDoubt { .. } | At::Cancelled => None,
-        At::AutoClosedUnpaid | At::AutoClosedPaid | At::ClosedExternally | At::Contradicted { .. } | At::ReturnedAfterLevy => None,
+        At::AutoClosedUnpaid
+        | At::AutoClosedPaid
+        | At::ClosedExternally
+        | At::Contradicted { .. }
+        | At::ReturnedAfterLevy => None,
     }
 }

@@ -28,22 +28,45 @@ pub(crate) struct EvidenceProposed {
 #[utoipa::path(post, path = "/v1/remits/{id}/evidence", tag = "remits", params(("id" = uuid::Uuid, Path)), request_body = EvidenceBody, responses(
     (status = 202, body = EvidenceProposed), (status = 400, body = Problem), (status = 404, body = Problem),
     (status = 409, description = "decided or case_proposed", body = Problem)))]
-pub(crate) async fn bring(State(api): State<Api>, caller: Caller, id: Id, Json(body): Json<EvidenceBody>) -> Result<(StatusCode, axum::Json<EvidenceProposed>), Error> {
+pub(crate) async fn bring(
+    State(api): State<Api>,
+    caller: Caller,
+    id: Id,
+    Json(body): Json<EvidenceBody>,
+) -> Result<(StatusCode, axum::Json<EvidenceProposed>), Error> {
     let remit = find(&api, &caller, id.instance()).await?;
     let given = proof::check(&api, &caller, &remit, &body, "").await?;
     if decided(&remit.state.at) {
-        return Err(Error::conflict("decided", "this remit is paid, decided or over: evidence changes nothing any more"));
+        return Err(Error::conflict(
+            "decided",
+            "this remit is paid, decided or over: evidence changes nothing any more",
+        ));
     }
     let case = open(&api, &caller, &remit, &given).await?;
     let found = api.store().case(case).await?.ok_or(Error::Internal)?;
     // A repeat by the same person says the same again, at another time.
     let at = found.proposal.as_ref().map_or(api.now(), |earlier| earlier.at);
     let evidence = serde_json::to_value(&given).map_err(|_| Error::Internal)?;
-    let proposal = Proposal { name: "paid".into(), reason: "payment evidence".into(), evidence: Some(evidence), by: caller.name.clone(), at };
+    let proposal = Proposal {
+        name: "paid".into(),
+        reason: "payment evidence".into(),
+        evidence: Some(evidence),
+        by: caller.name.clone(),
+        at,
+    };
     if !api.store().propose(case, proposal).await? {
-        return Err(Error::conflict("case_proposed", format!("case {case} has this payment already, brought by somebody else or settled")));
+        return Err(Error::conflict(
+            "case_proposed",
+            format!("case {case} has this payment already, brought by somebody else or settled"),
+        ));
     }
-    api.act(&caller, "evidence.brought", remit.row.id, json!({"case": case, "bank_serial": given.bank_serial, "document": body.document_id})).await?;
+    api.act(
+        &caller,
+        "evidence.brought",
+        remit.row.id,
+        json!({"case": case, "bank_serial": given.bank_serial, "document": body.document_id}),
+    )
+    .await?;
     let case_view = view(api.store().case(case).await?.ok_or(Error::Internal)?);
     Ok((StatusCode::ACCEPTED, axum::Json(EvidenceProposed { case_id: case, case: case_view })))
 }
@@ -51,7 +74,11 @@ pub(crate) async fn bring(State(api): State<Api>, caller: Caller, id: Id, Json(b
 /// One case per remit and bank serial, however often it is brought.
 async fn open(api: &Api, caller: &Caller, remit: &Known, given: &EvidenceGiven) -> Result<Uuid, Error> {
     let now = api.now();
-    let id = domain::ids::derive(remit.row.created_at, remit.row.id.0, &format!("case/payment_evidence/{}", given.bank_serial));
+    let id = domain::ids::derive(
+        remit.row.created_at,
+        remit.row.id.0,
+        &format!("case/payment_evidence/{}", given.bank_serial),
+    );
     let case = OpenCase {
         id,
         kind: "payment_evidence".into(),
@@ -69,9 +96,18 @@ async fn open(api: &Api, caller: &Caller, remit: &Known, given: &EvidenceGiven) 
 
 fn decided(at: &At) -> bool {
     match at {
-        At::Open { .. } | At::Permitted(_) | At::Paying(_) | At::PayoutInDoubt { .. } | At::GateClosed { .. } | At::NeedsOperator { .. } => false,
+        At::Open { .. }
+        | At::Permitted(_)
+        | At::Paying(_)
+        | At::PayoutInDoubt { .. }
+        | At::GateClosed { .. }
+        | At::NeedsOperator { .. } => false,
         At::Paid | At::Confirming { .. } | At::ConfirmInDoubt { .. } | At::Levying { .. } | At::Levied { .. } => true,
         At::Cancelling { .. } | At::CancelInDoubt { .. } | At::Cancelled => true,
-        At::AutoClosedUnpaid | At::AutoClosedPaid | At::ClosedExternally | At::Contradicted { .. } | At::ReturnedAfterLevy => true,
+        At::AutoClosedUnpaid
+        | At::AutoClosedPaid
+        | At::ClosedExternally
+        | At::Contradicted { .. }
+        | At::ReturnedAfterLevy => true,
     }
 }

@@ -25,7 +25,11 @@ pub(crate) struct Wanted {
 
 /// List remits.
 #[utoipa::path(get, path = "/v1/remits", tag = "remits", params(Wanted), responses((status = 200, body = Page<RemitView>), (status = 400, body = Problem)))]
-pub(crate) async fn list(State(api): State<Api>, caller: Caller, Params(wanted): Params<Wanted>) -> Result<axum::Json<Page<RemitView>>, Error> {
+pub(crate) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Params(wanted): Params<Wanted>,
+) -> Result<axum::Json<Page<RemitView>>, Error> {
     let span = Span::read(wanted.limit.as_deref(), wanted.cursor.as_deref())?;
     let filter = Filter {
         workflow: Some(WORKFLOW.into()),

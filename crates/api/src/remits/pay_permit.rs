@@ -3,8 +3,8 @@
 use crate::api::{Api, Deed};
 use crate::problem::{Error, Problem};
 use crate::read::Id;
-use crate::remits::permit::{self, PermitGranted, WAIT};
 use crate::remits::find;
+use crate::remits::permit::{self, PermitGranted, WAIT};
 use crate::role::Caller;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,7 +15,12 @@ use tokio::time::Instant;
     (status = 201, description = "pay exactly this, under this number, before this time", body = PermitGranted), (status = 404, body = Problem),
     (status = 409, description = "gate_closed, permit_live, decided, in_doubt, quote_mismatch, frozen, not_payable, card_changed, attempt_not_final or month_edge", body = Problem),
     (status = 503, description = "provider_unreachable or timeout: repeat under the same Idempotency-Key", body = Problem)))]
-pub(crate) async fn pay_permit(State(api): State<Api>, caller: Caller, deed: Deed, id: Id) -> Result<(StatusCode, axum::Json<PermitGranted>), Error> {
+pub(crate) async fn pay_permit(
+    State(api): State<Api>,
+    caller: Caller,
+    deed: Deed,
+    id: Id,
+) -> Result<(StatusCode, axum::Json<PermitGranted>), Error> {
     let remit = find(&api, &caller, id.instance()).await?;
     let granted = permit::ask(&api, &caller, &deed, &remit, Instant::now() + WAIT).await?;
     Ok((StatusCode::CREATED, axum::Json(granted)))

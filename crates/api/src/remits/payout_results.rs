@@ -62,7 +62,13 @@ pub(crate) struct Accepted {
 /// Report what became of a payment.
 #[utoipa::path(post, path = "/v1/remits/{id}/payout-results", tag = "remits", params(("id" = uuid::Uuid, Path)), request_body = PayoutReport, responses(
     (status = 202, body = Accepted), (status = 400, body = Problem), (status = 404, description = "not_found or unknown_permit", body = Problem)))]
-pub(crate) async fn report(State(api): State<Api>, caller: Caller, deed: Deed, id: Id, Json(body): Json<PayoutReport>) -> Result<(StatusCode, axum::Json<Accepted>), Error> {
+pub(crate) async fn report(
+    State(api): State<Api>,
+    caller: Caller,
+    deed: Deed,
+    id: Id,
+    Json(body): Json<PayoutReport>,
+) -> Result<(StatusCode, axum::Json<Accepted>), Error> {
     let remit = find(&api, &caller, id.instance()).await?;
     let permit = permit_of(&api, &remit, body.permit_id).await?;
     let event = event(&api, &caller, &remit, &permit, &body).await?;
@@ -79,10 +85,18 @@ pub(crate) async fn accepted(api: &Api, caller: &Caller, id: Id) -> Result<(Stat
 /// A permit of this remit.
 pub(crate) async fn permit_of(api: &Api, remit: &Known, id: Uuid) -> Result<Permit, Error> {
     let found = api.store().permit(id).await?.filter(|row| row.permit.remit == remit.row.id);
-    found.map(|row| row.permit).ok_or_else(|| Error::Missing { code: "unknown_permit", detail: "this remit has no such permit".into() })
+    found
+        .map(|row| row.permit)
+        .ok_or_else(|| Error::Missing { code: "unknown_permit", detail: "this remit has no such permit".into() })
 }
 
-async fn event(api: &Api, caller: &Caller, remit: &Known, permit: &Permit, body: &PayoutReport) -> Result<Value, Error> {
+async fn event(
+    api: &Api,
+    caller: &Caller,
+    remit: &Known,
+    permit: &Permit,
+    body: &PayoutReport,
+) -> Result<Value, Error> {
     let fields = Fields::check(permit, body)?;
     let permit = permit.id;
     Ok(match body.outcome {
@@ -116,13 +130,18 @@ impl Fields {
             faults.0.push(FieldError::new("bank_order_no", "bank_order_mismatch", said.0, said.1));
         }
         if body.voucher_pdf.is_some() {
-            let said = ("vouchers are not taken here yet: leave it out, and upload it with POST /v1/documents once that is enabled", "暂不支持在此上传回单");
+            let said = (
+                "vouchers are not taken here yet: leave it out, and upload it with POST /v1/documents once that is enabled",
+                "暂不支持在此上传回单",
+            );
             faults.0.push(FieldError::new("voucher_pdf", "vouchers_not_available", said.0, said.1));
         }
         if !faults.0.is_empty() {
             return Err(Error::Invalid(faults.0));
         }
-        Ok(Self { proof: amount.zip(paid_at).zip(bank_serial).map(|((amount, paid_at), serial)| (amount, paid_at, serial)) })
+        Ok(Self {
+            proof: amount.zip(paid_at).zip(bank_serial).map(|((amount, paid_at), serial)| (amount, paid_at, serial)),
+        })
     }
 }
 
@@ -133,7 +152,12 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn field<T>(&mut self, name: &str, value: Option<&str>, parse: impl FnOnce(&str) -> Result<T, domain::Invalid>) -> Option<T> {
+    fn field<T>(
+        &mut self,
+        name: &str,
+        value: Option<&str>,
+        parse: impl FnOnce(&str) -> Result<T, domain::Invalid>,
+    ) -> Option<T> {
         if value.is_none() && !self.required { None } else { self.faults.take(name, value, parse) }
     }
 }

@@ -52,7 +52,13 @@ impl std::fmt::Debug for Payee {
 ///
 /// Under a key the letters of earlier attempts are met first: one of them may have been granted since its asker went away. Only a
 /// letter that was answered "the provider could not be reached" is followed by a new one, once per attempt.
-pub(crate) async fn ask(api: &Api, caller: &Caller, deed: &Deed, remit: &Known, until: Instant) -> Result<PermitGranted, Error> {
+pub(crate) async fn ask(
+    api: &Api,
+    caller: &Caller,
+    deed: &Deed,
+    remit: &Known,
+    until: Instant,
+) -> Result<PermitGranted, Error> {
     let letters = if deed.key.is_some() { deed.before + 1 } else { 1 };
     for letter in 0..letters {
         let name = deed.key.as_ref().map(|key| format!("permit/{key}/{letter}"));
@@ -60,13 +66,25 @@ pub(crate) async fn ask(api: &Api, caller: &Caller, deed: &Deed, remit: &Known, 
         let asked = Ask { to: remit.row.id, tenant: &caller.tenant, dedupe: name.as_deref(), wait };
         let answer = api.engine().ask(asked, |ask| json!({"PermitAsked": {"ask": ask}})).await?;
         let Some(answer) = answer else {
-            return Err(Error::later("timeout", "the provider has not been heard yet: repeat under the same Idempotency-Key to collect the answer"));
+            return Err(Error::later(
+                "timeout",
+                "the provider has not been heard yet: repeat under the same Idempotency-Key to collect the answer",
+            ));
         };
         match serde_json::from_value(answer).map_err(|_| Error::Internal)? {
             PermitAnswer::Granted { permit_id, attempt, bank_order_no, amount, pay_before } => {
                 let payee = payee(api, caller, remit, permit_id).await?;
                 let provider_order_id = remit.input.provider_order_id.to_string();
-                return Ok(PermitGranted { permit_id, remit_id: remit.row.id, provider_order_id, attempt, bank_order_no, amount, payee, pay_before });
+                return Ok(PermitGranted {
+                    permit_id,
+                    remit_id: remit.row.id,
+                    provider_order_id,
+                    attempt,
+                    bank_order_no,
+                    amount,
+                    payee,
+                    pay_before,
+                });
             }
             PermitAnswer::Refused { code, detail } => return Err(Error::Conflict { code, detail }),
             PermitAnswer::Unreachable => {}

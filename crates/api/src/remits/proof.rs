@@ -32,7 +32,13 @@ pub(crate) struct EvidenceBody {
 }
 
 /// Checks evidence for exactly this remit's amount and payee. The card itself is compared here and kept nowhere.
-pub(crate) async fn check(api: &Api, caller: &Caller, remit: &Known, body: &EvidenceBody, prefix: &str) -> Result<EvidenceGiven, Error> {
+pub(crate) async fn check(
+    api: &Api,
+    caller: &Caller,
+    remit: &Known,
+    body: &EvidenceBody,
+    prefix: &str,
+) -> Result<EvidenceGiven, Error> {
     let name = |field: &str| format!("{prefix}{field}");
     let mut faults = Faults::default();
     let amount = faults.take(&name("amount"), body.amount.as_deref(), amount);
@@ -40,15 +46,31 @@ pub(crate) async fn check(api: &Api, caller: &Caller, remit: &Known, body: &Evid
     let bank_serial = faults.take(&name("bank_serial"), body.bank_serial.as_deref(), |text| printable(text, 64));
     let card = faults.take(&name("payee_bankcard_no"), body.payee_bankcard_no.as_deref(), BankCard::parse);
     let source = faults.take(&name("source"), body.source.as_deref(), source);
+    faults.may(&name("document_id"), body.document_id.as_deref(), |text| printable(text, 64));
     if amount.is_some_and(|amount| amount != remit.input.amount) {
-        faults.0.push(FieldError::new(&name("amount"), "amount_mismatch", "this is not the remit's amount: it proves another payment", "金额与打款订单不一致"));
+        faults.0.push(FieldError::new(
+            &name("amount"),
+            "amount_mismatch",
+            "this is not the remit's amount: it proves another payment",
+            "金额与打款订单不一致",
+        ));
     }
     let earliest = remit.input.accept_time - api.engine().rules.params.arising_tolerance;
     if paid_at.is_some_and(|at| at < earliest) {
-        faults.0.push(FieldError::new(&name("paid_at"), "paid_at_out_of_range", "the payment is older than the order", "付款时间早于订单受理时间"));
+        faults.0.push(FieldError::new(
+            &name("paid_at"),
+            "paid_at_out_of_range",
+            "the payment is older than the order",
+            "付款时间早于订单受理时间",
+        ));
     }
     if card.is_some() && !payee_matches(api, caller, remit, body.payee_bankcard_no.as_deref()).await? {
-        faults.0.push(FieldError::new(&name("payee_bankcard_no"), "payee_mismatch", "this is not the order's payee", "收款卡号与订单不一致"));
+        faults.0.push(FieldError::new(
+            &name("payee_bankcard_no"),
+            "payee_mismatch",
+            "this is not the order's payee",
+            "收款卡号与订单不一致",
+        ));
     }
     match (amount, paid_at, bank_serial, source) {
         (Some(amount), Some(paid_at), Some(bank_serial), Some(source)) if faults.0.is_empty() => {
@@ -59,14 +81,25 @@ pub(crate) async fn check(api: &Api, caller: &Caller, remit: &Known, body: &Evid
 }
 
 /// Whether a card that was given is the payee's; one that was not given contradicts nothing.
-pub(crate) async fn payee_matches(api: &Api, caller: &Caller, remit: &Known, given: Option<&str>) -> Result<bool, Error> {
+pub(crate) async fn payee_matches(
+    api: &Api,
+    caller: &Caller,
+    remit: &Known,
+    given: Option<&str>,
+) -> Result<bool, Error> {
     let Some(given) = given else { return Ok(true) };
     let person = api.store().person(&caller.tenant, remit.input.person).await?.ok_or(Error::Internal)?;
     Ok(given.trim() == person.bankcard.expose())
 }
 
 pub(crate) fn time(text: &str) -> Result<Time, Invalid> {
-    let bad = || Invalid::new("time_format", "write the time as RFC 3339 with an offset, for example 2026-01-05T09:00:00.000+08:00", "时间应为带时区的 RFC 3339 格式");
+    let bad = || {
+        Invalid::new(
+            "time_format",
+            "write the time as RFC 3339 with an offset, for example 2026-01-05T09:00:00.000+08:00",
+            "时间应为带时区的 RFC 3339 格式",
+        )
+    };
     // What a database can hold, and a calendar can print.
     Time::parse(text).filter(|at| (0..=253_402_300_799_999).contains(&at.millis())).ok_or_else(bad)
 }
@@ -74,6 +107,10 @@ pub(crate) fn time(text: &str) -> Result<Time, Invalid> {
 fn source(text: &str) -> Result<String, Invalid> {
     match text {
         "statement" | "person" => Ok(text.to_owned()),
-        _ => Err(Invalid::new("source", "source is statement, or person with a voucher", "来源应为 statement（对账单）或 person（人工凭证）")),
+        _ => Err(Invalid::new(
+            "source",
+            "source is statement, or person with a voucher",
+            "来源应为 statement（对账单）或 person（人工凭证）",
+        )),
     }
 }

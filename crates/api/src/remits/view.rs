@@ -116,12 +116,16 @@ pub(crate) async fn view(api: &Api, remit: Known) -> Result<RemitView, Error> {
         state: row.state_name,
         pay_cutoff: input.pay_cutoff,
         deadline: input.deadline,
-        arising_time: decision.as_ref().filter(|decision| decision.next_step == NextStep::Continue).map(|decision| decision.arising_time),
+        arising_time: decision
+            .as_ref()
+            .filter(|decision| decision.next_step == NextStep::Continue)
+            .map(|decision| decision.arising_time),
         levied_at,
         voucher_state: None,
         permit: permits.into_iter().map(|row| row.permit).max_by_key(|permit| permit.attempt).map(permit),
         evidence: evidence.into_iter().rfind(|row| row.revoked_at.is_none()).map(proof),
-        decision: decision.map(|decision| DecisionView { next_step: decision.next_step.word().into(), decided_at: decision.at }),
+        decision: decision
+            .map(|decision| DecisionView { next_step: decision.next_step.word().into(), decided_at: decision.at }),
         case_id: open_case,
     })
 }
@@ -132,5 +136,10 @@ fn permit(permit: domain::record::Permit) -> PermitView {
 
 fn proof(row: store::EvidenceRow) -> EvidenceView {
     let evidence = row.evidence;
-    EvidenceView { amount: evidence.amount, paid_at: evidence.paid_at, bank_serial: evidence.bank_serial, source: evidence.source }
+    EvidenceView {
+        amount: evidence.amount,
+        paid_at: evidence.paid_at,
+        bank_serial: evidence.bank_serial,
+        source: evidence.source,
+    }
 }

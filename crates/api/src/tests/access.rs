@@ -45,7 +45,11 @@ fn the_table_and_the_description_have_the_same_routes() {
     let document: Value = serde_json::to_value(crate::openapi()).unwrap();
     let methods = |(path, item): (&String, &Value)| {
         let path = path.clone();
-        item.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase())).collect::<Vec<_>>()
+        item.as_object()
+            .unwrap()
+            .keys()
+            .map(move |method| format!("{} {path}", method.to_uppercase()))
+            .collect::<Vec<_>>()
     };
     let described: BTreeSet<String> = document["paths"].as_object().unwrap().iter().flat_map(methods).collect();
     let declared: BTreeSet<String> = ROUTES.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
@@ -117,7 +121,15 @@ async fn f96_another_tenants_things_do_not_exist() {
 #[tokio::test]
 async fn keys_are_shown_once_and_revoked_for_ever() {
     let world = World::new().await;
-    let made = world.send(request(BOOTSTRAP, "POST", "/v1/keys", Some(json!({"name": "amei", "role": "operator", "tenant": "acme"})))).await.expect(201);
+    let made = world
+        .send(request(
+            BOOTSTRAP,
+            "POST",
+            "/v1/keys",
+            Some(json!({"name": "amei", "role": "operator", "tenant": "acme"})),
+        ))
+        .await
+        .expect(201);
     let secret = made.json()["key"].as_str().unwrap().to_owned();
     world.send(request(&secret, "GET", "/v1/orders", None)).await.expect(200);
     let listed = world.send(request(BOOTSTRAP, "GET", "/v1/keys?tenant=acme", None)).await.expect(200);
@@ -125,9 +137,17 @@ async fn keys_are_shown_once_and_revoked_for_ever() {
     let path = format!("/v1/keys/{}?tenant=acme", made.id());
     world.send(request(BOOTSTRAP, "DELETE", &path, None)).await.expect(200);
     world.send(request(&secret, "GET", "/v1/orders", None)).await.expect(401);
-    let elsewhere = world.send(request(&bearer("other", Role::Admin), "POST", "/v1/keys", Some(json!({"name": "x", "role": "admin", "tenant": "default"})))).await;
+    let elsewhere = world
+        .send(request(
+            &bearer("other", Role::Admin),
+            "POST",
+            "/v1/keys",
+            Some(json!({"name": "x", "role": "admin", "tenant": "default"})),
+        ))
+        .await;
     assert_eq!(elsewhere.expect(403).code(), "forbidden", "a tenant's admin makes no keys of another tenant");
-    let wrong = world.call(Role::Admin, "POST", "/v1/keys", json!({"name": "\u{0}", "role": "admin"})).await.expect(400);
+    let wrong =
+        world.call(Role::Admin, "POST", "/v1/keys", json!({"name": "\u{0}", "role": "admin"})).await.expect(400);
     assert_eq!(wrong.faults(), ["name: characters"]);
     let wrong = world.call(Role::Admin, "POST", "/v1/keys", json!({"name": "x", "role": "root"})).await.expect(400);
     assert_eq!(wrong.faults(), ["role: not_allowed"]);
@@ -149,9 +169,14 @@ async fn freezes_stop_one_direction_in_ones_own_scope() {
     set(Role::Approver, json!({"scope": "account:main", "pay": true})).await.expect(200);
     let after = set(Role::Approver, json!({"scope": "account:main", "create": true})).await.expect(200).json();
     assert_eq!(after, json!({"scope": "account:main", "create": true, "pay": true, "confirm": false, "cancel": false}));
-    assert_eq!(set(Role::Approver, json!({"scope": "account:man"})).await.expect(400).faults(), ["scope: unknown_scope"]);
+    assert_eq!(
+        set(Role::Approver, json!({"scope": "account:man"})).await.expect(400).faults(),
+        ["scope: unknown_scope"]
+    );
     let stranger = bearer("other", Role::Admin);
-    for (scope, status) in [("all", 403), ("account:main", 403), ("tenant:default", 403), ("tenant:other", 200), ("account:other", 200)] {
+    for (scope, status) in
+        [("all", 403), ("account:main", 403), ("tenant:default", 403), ("tenant:other", 200), ("account:other", 200)]
+    {
         let body = json!({"scope": scope, "cancel": true});
         world.send(request(&stranger, "PUT", "/v1/freezes", Some(body))).await.expect(status);
     }
@@ -164,12 +189,20 @@ async fn freezes_stop_one_direction_in_ones_own_scope() {
 #[tokio::test]
 async fn the_clock_is_advanced_in_development_only() {
     let real = World::new().await;
-    assert_eq!(real.call(Role::Admin, "POST", "/v1/clock/advance", json!({"seconds": 60})).await.expect(403).code(), "dev_only");
+    assert_eq!(
+        real.call(Role::Admin, "POST", "/v1/clock/advance", json!({"seconds": 60})).await.expect(403).code(),
+        "dev_only"
+    );
     let dev = World::with(|settings| settings.dev = true).await;
     let before = dev.get("/v1/clock").await.expect(200).json();
     let after = dev.call(Role::Admin, "POST", "/v1/clock/advance", json!({"seconds": 3600})).await.expect(200).json();
-    assert_eq!((before["now"].as_str().unwrap(), after["now"].as_str().unwrap()), ("2026-01-05T10:00:00.000+08:00", "2026-01-05T11:00:00.000+08:00"));
-    for bad in [json!({"seconds": 0}), json!({"seconds": -1}), json!({"seconds": 1.5}), json!({"seconds": 99_999_999_999_u64})] {
+    assert_eq!(
+        (before["now"].as_str().unwrap(), after["now"].as_str().unwrap()),
+        ("2026-01-05T10:00:00.000+08:00", "2026-01-05T11:00:00.000+08:00")
+    );
+    for bad in
+        [json!({"seconds": 0}), json!({"seconds": -1}), json!({"seconds": 1.5}), json!({"seconds": 99_999_999_999_u64})]
+    {
         dev.call(Role::Admin, "POST", "/v1/clock/advance", bad).await.expect(400);
     }
 }

@@ -36,12 +36,20 @@ async fn a_file_is_checked_row_by_row_in_chinese() {
     text += &row("B-9", 9).replace("1234.50", "2.00");
     text += "\n\n";
     text += &row("B-9", 9);
-    let expected = [(3, "name", "name_too_long"), (4, "net", "amount_format"), (5, "business_key", "repeated_in_file"), (6, "business_key", "business_key_conflict")];
+    let expected = [
+        (3, "name", "name_too_long"),
+        (4, "net", "amount_format"),
+        (5, "business_key", "repeated_in_file"),
+        (6, "business_key", "business_key_conflict"),
+    ];
     let (gb, _, _) = GB18030.encode(&text);
     for bytes in [text.as_bytes().to_vec(), [b"\xef\xbb\xbf", text.as_bytes()].concat(), gb.into_owned()] {
         let dry = upload(&world, "/v1/batches?dry_run=true", bytes).await.expect(200).json();
         let errors = dry["errors"].as_array().unwrap();
-        let found: Vec<(i64, &str, &str)> = errors.iter().map(|e| (e["row"].as_i64().unwrap(), e["field"].as_str().unwrap(), e["code"].as_str().unwrap())).collect();
+        let found: Vec<(i64, &str, &str)> = errors
+            .iter()
+            .map(|e| (e["row"].as_i64().unwrap(), e["field"].as_str().unwrap(), e["code"].as_str().unwrap()))
+            .collect();
         assert!(expected.iter().all(|one| found.contains(one)), "{found:?}");
         assert_eq!((&dry["id"], &dry["wrong"], &dry["sum"]), (&Value::Null, &json!(5), &json!("1234.50")), "{dry}");
         assert!(errors[0]["message"].as_str().unwrap().contains("姓名超长"));
@@ -56,7 +64,11 @@ async fn a_batch_is_approved_by_another_person_and_released_once() {
     let text = HEAD.to_owned() + &row("B-1", 1) + &row("B-2", 2) + "B-3,,,,,,,,,,\n";
     let made = upload(&world, "/v1/batches", text.clone().into_bytes()).await.expect(201);
     let shown = made.json();
-    assert_eq!((&shown["count"], &shown["sum"], &shown["wrong"], &shown["known"]), (&json!(2), &json!("2469.00"), &json!(1), &json!(0)), "{shown}");
+    assert_eq!(
+        (&shown["count"], &shown["sum"], &shown["wrong"], &shown["known"]),
+        (&json!(2), &json!("2469.00"), &json!(1), &json!(0)),
+        "{shown}"
+    );
     let path = format!("/v1/batches/{}", made.id());
     assert_eq!(world.post(&format!("{path}/release"), json!({})).await.expect(409).code(), "not_approved");
     world.key("the uploader's other key", "operator", "default", Role::Admin).await;
@@ -86,10 +98,23 @@ async fn what_is_no_upload_is_refused() {
     let world = World::new().await;
     assert_eq!(upload(&world, "/v1/batches", b"nonsense\n1\n".to_vec()).await.expect(400).code(), "invalid_input");
     assert_eq!(upload(&world, "/v1/batches", Vec::new()).await.expect(400).faults(), ["file: empty"]);
-    let request = Request::post("/v1/batches").header("authorization", format!("Bearer {}", bearer("default", Role::Operator)));
-    assert_eq!(world.send(request.header("content-type", "text/plain").body(Body::from("x")).unwrap()).await.expect(415).code(), "unsupported_media_type");
+    let request =
+        Request::post("/v1/batches").header("authorization", format!("Bearer {}", bearer("default", Role::Operator)));
+    assert_eq!(
+        world
+            .send(request.header("content-type", "text/plain").body(Body::from("x")).unwrap())
+            .await
+            .expect(415)
+            .code(),
+        "unsupported_media_type"
+    );
     let rows = "B,,,,,,,,,,\n".repeat(50_001);
-    assert_eq!(upload(&world, "/v1/batches?dry_run=true", (HEAD.to_owned() + &rows).into_bytes()).await.expect(400).faults(), ["file: too_many_rows"]);
+    assert_eq!(
+        upload(&world, "/v1/batches?dry_run=true", (HEAD.to_owned() + &rows).into_bytes()).await.expect(400).faults(),
+        ["file: too_many_rows"]
+    );
+    let padded = vec![b'\n'; 4 * 1024 * 1024];
+    assert_eq!(upload(&world, "/v1/batches", padded).await.expect(400).faults(), ["file: empty"], "megabytes are read");
     let big = vec![b'x'; 16 * 1024 * 1024 + 1];
     assert_eq!(upload(&world, "/v1/batches", big).await.expect(413).code(), "too_large");
 }

@@ -39,7 +39,10 @@ async fn refusals_are_kept_like_successes() {
 async fn a_key_has_a_form() {
     let world = World::new().await;
     for bad in ["", &"k".repeat(256)] {
-        assert_eq!(world.keyed(bad, "/v1/orders", order("A-1", 1)).await.expect(400).faults(), ["Idempotency-Key: bad_key"]);
+        assert_eq!(
+            world.keyed(bad, "/v1/orders", order("A-1", 1)).await.expect(400).faults(),
+            ["Idempotency-Key: bad_key"]
+        );
     }
     let long = "k".repeat(255);
     world.keyed(&long, "/v1/orders", order("A-1", 1)).await.expect(201);

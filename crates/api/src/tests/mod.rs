@@ -25,7 +25,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::{ApiKey, Options, Store};
-use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 const ACCOUNT: &str = "main";
@@ -110,7 +109,11 @@ impl World {
         let options = Options { master_key: [7; 32], dev: true, pool_size: 4, clock: clock.clone(), exclusive: true };
         let store = Store::connect("memory:", options).await.unwrap();
         store.migrate().await.unwrap();
-        let client = Client { client_key: "sim-client".into(), secret: SECRET.into(), callback_url: Some("http://levee/callbacks/main".into()) };
+        let client = Client {
+            client_key: "sim-client".into(),
+            secret: SECRET.into(),
+            callback_url: Some("http://levee/callbacks/main".into()),
+        };
         let sim = Sim::new(Config { clients: vec![client], ..Config::default() }).unwrap();
         let far = Arc::new(Far { sim: Mutex::new(sim), clock: clock.clone(), dead: AtomicBool::new(false) });
         let account = || AccountConfig::Olading(olading::Settings::new(URL, "sim-client", SECRET));
@@ -122,11 +125,16 @@ impl World {
             ..Rules::default()
         };
         let engine = Engine::new(store, providers, clock.clone(), rules);
-        let mut settings = Settings { order_accounts: vec![ACCOUNT.into(), "other".into()], bootstrap: Some(BOOTSTRAP.into()), ..Settings::default() };
+        let mut settings = Settings {
+            order_accounts: vec![ACCOUNT.into(), "other".into()],
+            bootstrap: Some(BOOTSTRAP.into()),
+            ..Settings::default()
+        };
         change(&mut settings);
         let api = Api::new(engine.clone(), settings);
         api.ensure_bootstrap().await.unwrap();
-        let world = Self { router: router(api.clone()), callbacks: callback_router(api.clone()), api, engine, clock, far };
+        let world =
+            Self { router: router(api.clone()), callbacks: callback_router(api.clone()), api, engine, clock, far };
         for tenant in ["default", "other"] {
             for role in Role::ALL {
                 world.key(&bearer(tenant, role), role.word(), tenant, role).await;
@@ -174,7 +182,8 @@ impl World {
     }
 
     pub(super) async fn callback(&self, account: &str, body: impl Into<Body>) -> Answer {
-        let request = Request::post(format!("/callbacks/{account}")).header("content-type", "application/x-www-form-urlencoded");
+        let request =
+            Request::post(format!("/callbacks/{account}")).header("content-type", "application/x-www-form-urlencoded");
         answer(self.callbacks.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap()).await
     }
 
@@ -188,13 +197,15 @@ impl World {
 
     /// Drives in the background, for calls that wait for a turn.
     pub(super) fn driver(&self) -> Driver {
-        let engine = self.engine.clone();
-        Driver(tokio::spawn(async move {
-            loop {
+        let (engine, stop) = (self.engine.clone(), Arc::new(AtomicBool::new(false)));
+        let stopped = stop.clone();
+        tokio::spawn(async move {
+            while !stopped.load(Ordering::SeqCst) {
                 engine.until_idle().await.unwrap();
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
-        }))
+        });
+        Driver(stop)
     }
 
     /// An order whose remits are there, and its first remit.
@@ -218,11 +229,12 @@ impl World {
     }
 }
 
-pub(super) struct Driver(JoinHandle<()>);
+/// Stops between two turns: a turn that is cut off would keep its claim.
+pub(super) struct Driver(Arc<AtomicBool>);
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.0.abort();
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 

@@ -16,16 +16,36 @@ fn with(mut body: Value, field: &str, value: Value) -> Value {
 async fn one_business_key_is_one_order() {
     let world = World::new().await;
     let made = world.post("/v1/orders", order("A-1", 1)).await.expect(201).json();
-    for field in ["id", "request_id", "state", "outcome", "deadline", "pay_cutoff", "accept_time", "fail_reason", "remits", "waits_for", "created_at", "updated_at"] {
+    for field in [
+        "id",
+        "request_id",
+        "state",
+        "outcome",
+        "deadline",
+        "pay_cutoff",
+        "accept_time",
+        "fail_reason",
+        "remits",
+        "waits_for",
+        "created_at",
+        "updated_at",
+    ] {
         assert!(made.get(field).is_some(), "{field} is missing");
     }
-    assert_eq!((made["state"].as_str(), &made["outcome"], &made["deadline"]), (Some("gated"), &Value::Null, &Value::Null));
+    assert_eq!(
+        (made["state"].as_str(), &made["outcome"], &made["deadline"]),
+        (Some("gated"), &Value::Null, &Value::Null)
+    );
     let again = world.post("/v1/orders", order("A-1", 1)).await.expect(200).json();
     assert_eq!(again["id"], made["id"]);
     let other = world.post("/v1/orders", with(order("A-1", 1), "net", json!("1.00"))).await.expect(409);
     assert_eq!(other.code(), "business_key_conflict");
     let card = with(order("A-1", 1), "person.bankcard_no", json!("4111111111111111"));
-    assert_eq!(world.post("/v1/orders", card).await.expect(409).code(), "business_key_conflict", "the payee is content too");
+    assert_eq!(
+        world.post("/v1/orders", card).await.expect(409).code(),
+        "business_key_conflict",
+        "the payee is content too"
+    );
 }
 
 #[tokio::test]
@@ -79,7 +99,7 @@ async fn all_faults_of_an_order_are_told_at_once_and_nothing_is_stored() {
     let world = World::new().await;
     let body = json!({"business_key": "", "person": {"name": "", "id_card": "1"}, "net": "x", "tax_mode": "?", "task_id": "a"});
     let answer = world.post("/v1/orders", body).await.expect(400);
-    assert_eq!(answer.faults().len(), 9, "{:?}", answer.faults());
+    assert_eq!(answer.faults().len(), 10, "{:?}", answer.faults());
     assert_eq!(answer.code(), "invalid_input");
     assert_eq!(world.get("/v1/orders").await.json()["items"], json!([]));
 }
@@ -89,7 +109,11 @@ async fn numbers_may_be_ids() {
     let world = World::new().await;
     let body = with(with(order("A-1", 1), "tax_agent_parent_id", json!(1001)), "task_id", json!(1));
     let made = world.post("/v1/orders", body).await.expect(201).id();
-    assert_eq!(world.post("/v1/orders", order("A-1", 1)).await.expect(200).id(), made, "written otherwise, the same content");
+    assert_eq!(
+        world.post("/v1/orders", order("A-1", 1)).await.expect(200).id(),
+        made,
+        "written otherwise, the same content"
+    );
 }
 
 #[tokio::test]
@@ -99,14 +123,23 @@ async fn p12_a_suspected_duplicate_waits_for_a_person() {
     let second = world.post("/v1/orders", order("A-2", 1)).await.expect(201);
     assert_eq!(second.json()["hold"], "suspected_duplicate");
     let task = world.get("/v1/tasks").await.expect(200).json()["items"][0].clone();
-    assert_eq!((task["kind"].as_str(), task["instance_id"].as_str()), (Some("release_order"), Some(second.id().as_str())));
+    assert_eq!(
+        (task["kind"].as_str(), task["instance_id"].as_str()),
+        (Some("release_order"), Some(second.id().as_str()))
+    );
     let path = format!("/v1/orders/{}/release", second.id());
     world.post(&path, json!({"reason": "two jobs"})).await.expect(403);
-    assert_eq!(world.call(Role::Approver, "POST", &path, json!({"reason": " "})).await.expect(400).faults(), ["reason: length"]);
+    assert_eq!(
+        world.call(Role::Approver, "POST", &path, json!({"reason": " "})).await.expect(400).faults(),
+        ["reason: length"]
+    );
     world.call(Role::Approver, "POST", &path, json!({"reason": "two jobs"})).await.expect(202);
     world.engine.until_idle().await.unwrap();
     assert_eq!(world.get(&format!("/v1/orders/{}", second.id())).await.json()["hold"], Value::Null);
-    assert_eq!(world.call(Role::Approver, "POST", &path, json!({"reason": "again"})).await.expect(409).code(), "not_held");
+    assert_eq!(
+        world.call(Role::Approver, "POST", &path, json!({"reason": "again"})).await.expect(409).code(),
+        "not_held"
+    );
 }
 
 #[tokio::test]
@@ -134,7 +167,13 @@ async fn orders_are_listed_and_found() {
     let next = format!("/v1/orders?limit=200&cursor={}", first["next_cursor"].as_str().unwrap());
     let rest = world.get(&next).await.expect(200).json();
     assert_eq!((rest["items"].as_array().unwrap().len(), &rest["next_cursor"]), (3, &Value::Null));
-    for (query, count) in [("business_key=A-3", 1), ("state=gated", 5), ("person=0003", 1), ("person=nobody", 0), ("until=2020-01-01T00:00:00Z", 0)] {
+    for (query, count) in [
+        ("business_key=A-3", 1),
+        ("state=gated", 5),
+        ("person=0003", 1),
+        ("person=nobody", 0),
+        ("until=2020-01-01T00:00:00Z", 0),
+    ] {
         let found = world.get(&format!("/v1/orders?{query}")).await.expect(200).json();
         assert_eq!(found["items"].as_array().unwrap().len(), count, "{query}");
     }
@@ -168,11 +207,20 @@ async fn an_unsent_order_is_cancelled_and_replaced_by_one_other() {
     world.engine.until_idle().await.unwrap();
     assert_eq!(world.get(&format!("/v1/orders/{id}")).await.json()["outcome"], "cancelled");
     assert_eq!(world.post(&replace, json!({})).await.expect(400).faults(), ["business_key: missing"]);
-    assert_eq!(world.post(&replace, json!({"business_key": "A-1"})).await.expect(400).faults(), ["business_key: business_key_used"]);
-    assert_eq!(world.post(&replace, json!({"business_key": "A-2", "person": person(9)})).await.expect(400).faults(), ["person.id_card: other_person"]);
+    assert_eq!(
+        world.post(&replace, json!({"business_key": "A-1"})).await.expect(400).faults(),
+        ["business_key: business_key_used"]
+    );
+    assert_eq!(
+        world.post(&replace, json!({"business_key": "A-2", "person": person(9)})).await.expect(400).faults(),
+        ["person.id_card: other_person"]
+    );
     let changed = json!({"business_key": "A-2", "gross": "2000.00", "person": {"bankcard_no": "4111111111111111"}});
     let new = world.post(&replace, changed.clone()).await.expect(201).json();
-    assert_eq!((&new["replaces"], &new["gross"], &new["net"], &new["hold"]), (&json!(id), &json!("2000.00"), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&new["replaces"], &new["gross"], &new["net"], &new["hold"]),
+        (&json!(id), &json!("2000.00"), &Value::Null, &Value::Null)
+    );
     assert_eq!(world.post(&replace, changed).await.expect(200).json()["id"], new["id"]);
     let second = world.post(&replace, json!({"business_key": "A-3"})).await.expect(201).json();
     assert_eq!(second["hold"], "suspected_duplicate", "one business is replaced once");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 
 fn paid(permit: &Value, serial: &str) -> Value {
-    json!({"permit_id": permit["permit_id"], "outcome": "paid", "amount": permit["amount"], "paid_at": "2026-01-05T10:05:00+08:00",
+    json!({"permit_id": permit["permit_id"], "outcome": "paid", "amount": permit["amount"], "paid_at": "2026-01-05T10:01:00+08:00",
         "bank_serial": serial, "bank_order_no": permit["bank_order_no"], "payee_bankcard_no": permit["payee"]["bankcard_no"]})
 }
 
@@ -35,7 +35,7 @@ async fn story5_a_payer_learns_that_it_may_pay_and_until_when() {
     let shown = world.remit(&remit).await;
     assert_eq!(shown["evidence"]["bank_serial"], "BK-1", "{shown}");
     assert_eq!(shown["decision"]["next_step"], "CONTINUE", "{shown}");
-    assert_eq!(shown["arising_time"], "2026-01-05T10:05:00.000+08:00");
+    assert_eq!(shown["arising_time"], "2026-01-05T10:01:00.000+08:00");
     assert_eq!(world.post(&format!("{path}/pay-permit"), json!({})).await.expect(409).code(), "decided");
     assert_eq!(world.post(&format!("{path}/cancel"), json!({})).await.expect(409).code(), "decided");
 }
@@ -53,7 +53,11 @@ async fn an_unreachable_provider_gives_no_permit_and_the_same_key_asks_again() {
     world.far.dead.store(false, Ordering::SeqCst);
     world.pass(120).await;
     let permit = world.keyed("once", &path, json!({})).await.expect(201).json();
-    assert_eq!(world.keyed("once", &path, json!({})).await.expect(201).json(), permit, "and collects the same answer for ever");
+    assert_eq!(
+        world.keyed("once", &path, json!({})).await.expect(201).json(),
+        permit,
+        "and collects the same answer for ever"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -97,7 +101,11 @@ async fn reports_are_checked_before_they_are_kept() {
     report(json!({"payee_bankcard_no": "4111111111111111"})).await.expect(202);
     world.engine.until_idle().await.unwrap();
     let shown = world.remit(&remit).await;
-    assert_eq!((shown["state"].as_str(), shown["evidence"].is_null()), (Some("payout_in_doubt"), true), "another payee is no evidence");
+    assert_eq!(
+        (shown["state"].as_str(), shown["evidence"].is_null()),
+        (Some("payout_in_doubt"), true),
+        "another payee is no evidence"
+    );
     assert!(shown["case_id"].is_string());
 }
 
@@ -139,18 +147,26 @@ async fn all_permits_of_a_batch_are_asked_for_at_once() {
     let world = World::new().await;
     let orders: Vec<Value> = (1..=3).map(|n| order(&format!("B-{n}"), n)).collect();
     let batch = world.post("/v1/batches", json!({"orders": orders})).await.expect(201).id();
-    {
-        let _driver = world.driver();
-        world.call(Role::Approver, "POST", &format!("/v1/batches/{batch}/approve"), json!({})).await.expect(202);
-        world.post(&format!("/v1/batches/{batch}/release"), json!({})).await.expect(202);
-    }
-    world.engine.until_idle().await.unwrap();
-    world.pass(120).await;
     let _driver = world.driver();
+    world.call(Role::Approver, "POST", &format!("/v1/batches/{batch}/approve"), json!({})).await.expect(202);
+    world.post(&format!("/v1/batches/{batch}/release"), json!({})).await.expect(202);
+    for _ in 0..100 {
+        world.pass(10).await;
+        if world.get("/v1/orders?state=ready").await.json()["items"].as_array().unwrap().len() == 3 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
     let path = format!("/v1/batches/{batch}/pay-permits");
     let first = world.post(&format!("{path}?limit=2"), json!({})).await.expect(200).json();
     assert_eq!(first["items"].as_array().unwrap().len(), 2, "{first}");
-    assert!(first["items"].as_array().unwrap().iter().all(|item| item["status"] == 201 && item["permit"]["bank_order_no"].is_string()));
+    assert!(
+        first["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|item| item["status"] == 201 && item["permit"]["bank_order_no"].is_string())
+    );
     let next = format!("{path}?cursor={}", first["next_cursor"].as_str().unwrap());
     let second = world.post(&next, json!({})).await.expect(200).json();
     assert_eq!((second["items"].as_array().unwrap().len(), &second["next_cursor"]), (1, &Value::Null), "{second}");
