@@ -90,6 +90,10 @@ pub enum Event {
         by: String,
     },
     /// The broken quote was accepted by two persons.
+    /// Evidence without a permit was brought; it waits for a second person.
+    EvidenceBrought {
+        by: String,
+    },
     QuoteAccepted {
         by: String,
     },
@@ -258,6 +262,7 @@ impl Machine for Remit {
             Request::DecideRemit { next_step: NextStep::Cancel, .. } => {
                 matches!(self.at, At::Cancelling { .. })
                     && self.facts.proof.is_none()
+                    && !self.evidence_pending(cx)
                     && !self.frozen(Direction::Cancel, input, cx)
             }
         }
@@ -278,6 +283,7 @@ impl Machine for Remit {
             }
             Event::Attested { permit, .. } => Some(self.ended(permit, payout::Event::Attested, input, cx)),
             Event::CancelAsked { .. } => Some(self.cancel_asked(cx)),
+            Event::EvidenceBrought { .. } => Some(self.evidence_brought(cx)),
             Event::QuoteAccepted { .. } => Some(self.quote_accepted()),
             Event::NoticeSeen { close_time } => Some(self.hinted(Some(close_time.unwrap_or(cx.now)), cx)),
             Event::HintSeen => Some(self.hinted(None, cx)),

@@ -69,7 +69,7 @@ pub(crate) static ROUTES: [Route; 38] = [
     of(Method::GET, "/v1/remits", VIEWER),
     of(Method::GET, "/v1/remits/{id}", VIEWER),
     of(Method::POST, "/v1/remits/{id}/pay-permit", OPERATOR),
-    of(Method::POST, "/v1/remits/{id}/payout-results", OPERATOR),
+    upload(Method::POST, "/v1/remits/{id}/payout-results", OPERATOR),
     of(Method::POST, "/v1/remits/{id}/attest-not-paid", OPERATOR),
     of(Method::POST, "/v1/remits/{id}/cancel", OPERATOR),
     of(Method::POST, "/v1/remits/{id}/evidence", OPERATOR),

@@ -9,4 +9,4 @@ pub mod transport;
 pub mod olading;
 
 pub use registry::{AccountConfig, Ask, ConfigFault, Exchange, Providers, Received, Rejected, Sent};
-pub use transport::{Peer, Transport, WireAnswer, WireFault, WireRequest};
+pub use transport::{Peer, Transport, WireAnswer, WireFault, WireRequest, http_client};

@@ -74,7 +74,7 @@ const UPLOAD_BYTES: usize = 256 * 1024;
 impl Transport {
     /// Over HTTP, with the one client of this crate.
     pub fn http() -> Result<Self, ClientFault> {
-        client().map(Self::Http)
+        http_client().map(Self::Http)
     }
 
     /// Sends, and reads the whole answer. Also says how long it took (zero over a local peer, which must stay deterministic).
@@ -95,8 +95,9 @@ fn capped(answer: WireAnswer) -> Result<WireAnswer, WireFault> {
     if answer.body.len() > ANSWER_MAX { Err(WireFault::TooLarge) } else { Ok(answer) }
 }
 
+/// The one HTTP client: rustls with ring, no redirects, no proxy, no compression. The CLI speaks to the admin API through it too.
 #[expect(clippy::disallowed_methods, reason = "the one client factory")]
-fn client() -> Result<Client, ClientFault> {
+pub fn http_client() -> Result<Client, ClientFault> {
     Client::builder()
         .tls_backend_preconfigured(tls().map_err(ClientFault::Tls)?)
         .redirect(redirect::Policy::none())

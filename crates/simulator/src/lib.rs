@@ -21,11 +21,11 @@ mod olading;
 mod bank;
 mod http;
 
-pub use bank::{BankReply, Instruction, Outcome, Payment};
+pub use bank::{BankReply, Instruction, Outcome, Payment, PaymentStatus};
 pub use config::{Agent, Catalogue, Client, Config, Location, Quotas, Span, Split, Task, TaskKind, Timings};
 pub use faults::{BankFaults, CallFault, CallbackFault, FaultError, Faults, Phase, preset};
 pub use http::{Running, ServeError, serve};
-pub use ledger::{Ledger, fingerprint};
+pub use ledger::{Ended, Ledger, fingerprint};
 pub use operation::Operation;
 pub use script::{BankScript, CloseAs, OladingScript};
 pub use sim::{Answer, Outgoing, Reply, Sim, Wire};

@@ -11,7 +11,12 @@ use crate::policy::{CancelNeverPermitted, Direction};
 use domain::levy::NextStep;
 use domain::record::{Decision, Write};
 use domain::{Refusal, Request, Time};
+use std::time::Duration;
 use uuid::Uuid;
+
+/// How long a proposal waits for its second person.
+const PROPOSAL_LAPSES: Duration = Duration::from_secs(24 * 3600);
+const EVIDENCE_LOOK: Duration = Duration::from_secs(15 * 60);
 
 impl Remit {
     pub(super) fn look(&self, input: &Input) -> Step<Event> {
@@ -62,10 +67,21 @@ impl Remit {
         let never_permitted = self.facts.attempts == 0 && !wanted_gone;
         let keep = never_permitted && cx.policy.cancel_never_permitted != CancelNeverPermitted::PayCutoff;
         match () {
+            () if self.evidence_pending(cx) => self.look_or_wait(cx.now + EVIDENCE_LOOK, input, cx),
             () if keep => self.look_or_wait(self.facts.look_at, input, cx),
             () if self.frozen(Direction::Cancel, input, cx) => self.look_or_wait(cx.now + FREEZE_LOOK, input, cx),
             () => Step::Record(Event::CancelDecided),
         }
+    }
+
+    /// A person brought evidence, and the second person has his time (a proposal lapses after 24 h).
+    pub(super) fn evidence_pending(&self, cx: &Cx<'_>) -> bool {
+        self.facts.proof.is_none() && self.facts.brought.is_some_and(|at| cx.now < at + PROPOSAL_LAPSES)
+    }
+
+    pub(super) fn evidence_brought(mut self, cx: &Cx<'_>) -> Next<Self> {
+        self.facts.brought = Some(cx.now);
+        Next::to(self)
     }
 
     /// The one call of a decision. CANCEL must carry a time too; it means nothing there (P32).
@@ -135,7 +151,7 @@ impl Remit {
     }
 
     pub(super) fn cancel_decided(mut self, cx: &Cx<'_>) -> Option<Next<Self>> {
-        let free = self.facts.proof.is_none() && self.facts.decided_at.is_none();
+        let free = self.facts.proof.is_none() && self.facts.decided_at.is_none() && !self.evidence_pending(cx);
         if !matches!(self.at, At::GateClosed { .. }) || !free {
             return None;
         }

@@ -69,6 +69,9 @@ pub struct Facts {
     /// Odd words that have their case already.
     #[serde(default)]
     pub noted: Vec<String>,
+    /// Evidence without a permit was brought, and waits for its second person: until then nothing is cancelled (safety.md §11).
+    #[serde(default)]
+    pub brought: Option<Time>,
 }
 
 /// PaymentEvidence as the state remembers it; the row is in `evidence`.
@@ -203,6 +206,7 @@ impl Facts {
             revised: false,
             paid_after_final: false,
             noted: Vec::new(),
+            brought: None,
         }
     }
 

@@ -335,3 +335,19 @@ fn s_h_one_stale_read_of_a_running_levy_lowers_no_belief() {
         assert_eq!(go(stale, seen(RemitStatus::Accepted), &later).state.name(), "contradicted", "it keeps to it");
     });
 }
+
+#[test]
+fn evidence_that_waits_for_its_second_person_holds_the_cancel() {
+    at(43, |cx| {
+        let brought = go(specimen("open"), Event::EvidenceBrought { by: "amei".into() }, cx).state;
+        assert_eq!(brought.name(), "open", "one person moves nothing");
+        let later = Cx { now: specimen_time(45), ..*cx };
+        let mut shut = go(brought, Event::PayCutoffReached, &later).state;
+        shut.facts.look_at = specimen_time(50);
+        assert!(matches!(shut.step(&input(), &later), Step::Wait(_)), "{:?}", shut.step(&input(), &later));
+        assert!(shut.clone().apply(&input(), Event::CancelDecided, &later).is_err());
+        let lapsed = Cx { now: specimen_time(68), ..*cx };
+        shut.facts.look_at = specimen_time(80);
+        assert_eq!(shut.step(&input(), &lapsed), Step::Record(Event::CancelDecided), "a proposal lapses after a day");
+    });
+}

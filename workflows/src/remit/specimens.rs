@@ -169,6 +169,7 @@ fn events() -> Vec<Event> {
         Event::ReturnedReported { permit: PERMIT },
         Event::Attested { permit: PERMIT, by: "payer".into(), reason: "not used".into() },
         Event::CancelAsked { by: "amei".into() },
+        Event::EvidenceBrought { by: "amei".into() },
         Event::QuoteAccepted { by: "amei".into() },
         Event::NoticeSeen { close_time: Some(specimen_time(10)) },
         Event::HintSeen,

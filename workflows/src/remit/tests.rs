@@ -53,6 +53,7 @@ fn every_pair_of_state_and_event_is_total_for_what_comes_from_outside() {
                         | Event::ReturnedReported { .. }
                         | Event::Attested { .. }
                         | Event::CancelAsked { .. }
+                        | Event::EvidenceBrought { .. }
                         | Event::QuoteAccepted { .. }
                         | Event::NoticeSeen { .. }
                         | Event::HintSeen

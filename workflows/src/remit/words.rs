@@ -109,6 +109,7 @@ impl Event {
             Event::ReturnedReported { .. } => "ReturnedReported",
             Event::Attested { .. } => "Attested",
             Event::CancelAsked { .. } => "CancelAsked",
+            Event::EvidenceBrought { .. } => "EvidenceBrought",
             Event::QuoteAccepted { .. } => "QuoteAccepted",
             Event::NoticeSeen { .. } => "NoticeSeen",
             Event::HintSeen => "HintSeen",

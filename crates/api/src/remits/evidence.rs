@@ -1,6 +1,6 @@
 //! `POST /v1/remits/{id}/evidence`: proof of a payment that no permit covered. One person brings it, another approves (I24).
 
-use crate::api::Api;
+use crate::api::{Api, Deed};
 use crate::cases::view::{CaseView, view};
 use crate::problem::{Error, Problem};
 use crate::read::{Id, Json};
@@ -31,6 +31,7 @@ pub(crate) struct EvidenceProposed {
 pub(crate) async fn bring(
     State(api): State<Api>,
     caller: Caller,
+    deed: Deed,
     id: Id,
     Json(body): Json<EvidenceBody>,
 ) -> Result<(StatusCode, axum::Json<EvidenceProposed>), Error> {
@@ -60,6 +61,8 @@ pub(crate) async fn bring(
             format!("case {case} has this payment already, brought by somebody else or settled"),
         ));
     }
+    // Until the second person has had his time, nothing is cancelled (safety.md §11).
+    api.tell(&caller, &deed, remit.row.id, json!({"EvidenceBrought": {"by": caller.name}})).await?;
     api.act(
         &caller,
         "evidence.brought",

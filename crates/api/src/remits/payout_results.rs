@@ -11,6 +11,7 @@ use crate::remits::{Known, find};
 use crate::role::Caller;
 use axum::extract::State;
 use axum::http::StatusCode;
+use base64::Engine as _;
 use domain::record::Permit;
 use domain::{Money, Time};
 use serde::{Deserialize, Serialize};
@@ -71,8 +72,10 @@ pub(crate) async fn report(
 ) -> Result<(StatusCode, axum::Json<Accepted>), Error> {
     let remit = find(&api, &caller, id.instance()).await?;
     let permit = permit_of(&api, &remit, body.permit_id).await?;
-    let event = event(&api, &caller, &remit, &permit, &body).await?;
-    api.tell(&caller, &deed, remit.row.id, event).await?;
+    let fields = Fields::check(&permit, &body)?;
+    let voucher = fields.voucher.clone();
+    let event = event(&api, &caller, &remit, &permit, &body, fields).await?;
+    api.tell_with(&caller, &deed, remit.row.id, event, voucher).await?;
     accepted(&api, &caller, id).await
 }
 
@@ -96,8 +99,8 @@ async fn event(
     remit: &Known,
     permit: &Permit,
     body: &PayoutReport,
+    fields: Fields,
 ) -> Result<Value, Error> {
-    let fields = Fields::check(permit, body)?;
     let permit = permit.id;
     Ok(match body.outcome {
         PayoutOutcome::Paid => {
@@ -115,6 +118,8 @@ async fn event(
 struct Fields {
     /// Complete where it is needed.
     proof: Option<(Money, Time, String)>,
+    /// 回单: kept beside the report, byte for byte.
+    voucher: Option<Vec<u8>>,
 }
 
 impl Fields {
@@ -129,20 +134,28 @@ impl Fields {
             let said = ("this permit is paid under another bank order number", "银行订单号与付款许可不一致");
             faults.0.push(FieldError::new("bank_order_no", "bank_order_mismatch", said.0, said.1));
         }
-        if body.voucher_pdf.is_some() {
-            let said = (
-                "vouchers are not taken here yet: leave it out, and upload it with POST /v1/documents once that is enabled",
-                "暂不支持在此上传回单",
-            );
-            faults.0.push(FieldError::new("voucher_pdf", "vouchers_not_available", said.0, said.1));
+        let voucher = body.voucher_pdf.as_deref().map(pdf);
+        if voucher == Some(None) {
+            let said =
+                ("give the voucher as base64 of one PDF of at most 10 MB", "回单应为不超过 10 MB 的 PDF 的 base64");
+            faults.0.push(FieldError::new("voucher_pdf", "voucher_pdf", said.0, said.1));
         }
         if !faults.0.is_empty() {
             return Err(Error::Invalid(faults.0));
         }
         Ok(Self {
             proof: amount.zip(paid_at).zip(bank_serial).map(|((amount, paid_at), serial)| (amount, paid_at, serial)),
+            voucher: voucher.flatten(),
         })
     }
+}
+
+/// The provider takes PDFs of at most 10 MB (000 §2.8; §2.9 gives no size).
+const PDF_MAX: usize = 10 * 1024 * 1024;
+
+fn pdf(text: &str) -> Option<Vec<u8>> {
+    let bytes = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
+    (bytes.starts_with(b"%PDF-") && bytes.len() <= PDF_MAX).then_some(bytes)
 }
 
 /// Reads fields that are required for some outcomes, and checked for all.

@@ -90,7 +90,7 @@ async fn reports_are_checked_before_they_are_kept() {
         (json!({"paid_at": "yesterday"}), "paid_at: time_format"),
         (json!({"bank_serial": "x".repeat(65)}), "bank_serial: length"),
         (json!({"bank_order_no": "another"}), "bank_order_no: bank_order_mismatch"),
-        (json!({"voucher_pdf": "JVBERi0="}), "voucher_pdf: vouchers_not_available"),
+        (json!({"voucher_pdf": "bm8gcGRm"}), "voucher_pdf: voucher_pdf"),
         (json!({"outcome": "maybe"}), "outcome: not_allowed"),
     ] {
         assert_eq!(report(change).await.expect(400).faults(), [fault]);
