@@ -88,7 +88,9 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Demo(demo) => demo.run(&output).await,
         Command::Up(up) => up.run().await,
         Command::Serve(Serve { roles, after }) => serve::run(config()?, roles, after.reconcile_only).await,
-        Command::Worker(after) => serve::run(config()?, Some(vec![Role::Worker, Role::Scheduler]), after.reconcile_only).await,
+        Command::Worker(after) => {
+            serve::run(config()?, Some(vec![Role::Worker, Role::Scheduler]), after.reconcile_only).await
+        }
         Command::Sim(sim) => sim.run().await,
         Command::Migrate => migrate::run(&config()?).await,
         Command::Doctor(doctor) => doctor.run(cli.config.as_deref(), &output).await,

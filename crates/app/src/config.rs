@@ -137,12 +137,16 @@ impl Config {
         let file = file.or_else(|| fallback.exists().then_some(fallback));
         let mut sources = config::Config::builder();
         if let Some(path) = file {
-            let text = std::fs::read_to_string(path).with_context(|| format!("read the configuration {}", path.display()))?;
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("read the configuration {}", path.display()))?;
             sources = sources.add_source(config::File::from_str(&text, config::FileFormat::Toml));
         }
         // Values stay text: a secret of digits must not become a number.
         let environment = config::Environment::with_prefix("LEVEE").prefix_separator("_").separator("__");
-        let merged = sources.add_source(environment.source(Some(settings_of_environment()))).build().context("read the configuration")?;
+        let merged = sources
+            .add_source(environment.source(Some(settings_of_environment())))
+            .build()
+            .context("read the configuration")?;
         let mut value: serde_json::Value = merged.try_deserialize().context("read the configuration")?;
         open_files(&mut value, "")?;
         let config: Config = serde_json::from_value(value).map_err(|why| nearest(&why.to_string()))?;
@@ -166,7 +170,9 @@ impl Config {
     /// The 32 bytes that wrap every data key.
     pub(crate) fn master_key(&self) -> Result<[u8; 32]> {
         let Some(key) = &self.security.master_key else {
-            bail!("security.master_key is missing: write 32 random bytes in base64 (`head -c 32 /dev/urandom | base64`), best as file:PATH");
+            bail!(
+                "security.master_key is missing: write 32 random bytes in base64 (`head -c 32 /dev/urandom | base64`), best as file:PATH"
+            );
         };
         let bytes = base64::engine::general_purpose::STANDARD.decode(key.expose_secret().trim());
         let bytes: Option<[u8; 32]> = bytes.ok().and_then(|bytes| bytes.try_into().ok());
@@ -233,7 +239,9 @@ enum Spelled<T> {
 fn parsed<'de, D: Deserializer<'de>, T: Deserialize<'de> + FromStr>(d: D) -> Result<T, D::Error> {
     match Spelled::<T>::deserialize(d)? {
         Spelled::Typed(value) => Ok(value),
-        Spelled::Text(text) => text.parse().map_err(|_| serde::de::Error::custom(format!("{text:?} is no valid value"))),
+        Spelled::Text(text) => {
+            text.parse().map_err(|_| serde::de::Error::custom(format!("{text:?} is no valid value")))
+        }
     }
 }
 
@@ -246,11 +254,21 @@ fn roles<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Role>, D::Error> {
         Spelled::Typed(names) => names,
         Spelled::Text(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
     };
-    let role = |name: &String| <Role as clap::ValueEnum>::from_str(name, true).map_err(|_| serde::de::Error::custom(format!("server.roles: there is no role {name:?}; the roles are api, callback, worker, scheduler, console")));
+    let role = |name: &String| {
+        <Role as clap::ValueEnum>::from_str(name, true).map_err(|_| {
+            serde::de::Error::custom(format!(
+                "server.roles: there is no role {name:?}; the roles are api, callback, worker, scheduler, console"
+            ))
+        })
+    };
     names.iter().map(role).collect()
 }
 
-#[expect(clippy::disallowed_types, clippy::float_arithmetic, reason = "the contract writes the speed as 1.0; inside it is thousandths")]
+#[expect(
+    clippy::disallowed_types,
+    clippy::float_arithmetic,
+    reason = "the contract writes the speed as 1.0; inside it is thousandths"
+)]
 fn speed<'de, D: Deserializer<'de>>(d: D) -> Result<i64, D::Error> {
     let speed: f64 = parsed(d)?;
     #[expect(clippy::cast_possible_truncation, reason = "checked against its bounds by Config::check")]

@@ -65,10 +65,22 @@ impl Demo {
             (None, Some(orders)) => payday::generate(orders).into_bytes(),
             (None, None) => payday::SHIPPED.as_bytes().to_vec(),
         };
-        let setup = stack::Setup { database: self.database.clone(), listen: "127.0.0.1:0".into(), faults: crate::sim::faults(&self.faults)?, seed: self.seed, speed: 60, keep: self.keep };
+        let setup = stack::Setup {
+            database: self.database.clone(),
+            listen: "127.0.0.1:0".into(),
+            faults: crate::sim::faults(&self.faults)?,
+            seed: self.seed,
+            speed: 60,
+            keep: self.keep,
+        };
         let mut progress = closing::Progress::new(output.json);
         let stack = stack::Stack::start(setup).await?;
-        progress.say(&format!("simulators on {}, levee on {}, database {}", stack.sim.url(), stack.office.base(), stack.database));
+        progress.say(&format!(
+            "simulators on {}, levee on {}, database {}",
+            stack.sim.url(),
+            stack.office.base(),
+            stack.database
+        ));
         let batch = office::import(&stack, &file, &mut progress).await?;
         let begun = stack.clock.now();
         let mut payer = payer::Payer::new(&stack);
@@ -84,7 +96,14 @@ impl Demo {
 
 impl Up {
     pub(crate) async fn run(self) -> Result<ExitCode> {
-        let setup = stack::Setup { database: self.database.clone(), listen: self.listen.clone(), faults: crate::sim::faults(&self.faults)?, seed: 7, speed: self.speed, keep: false };
+        let setup = stack::Setup {
+            database: self.database.clone(),
+            listen: self.listen.clone(),
+            faults: crate::sim::faults(&self.faults)?,
+            seed: 7,
+            speed: self.speed,
+            keep: false,
+        };
         let stack = stack::Stack::start(setup).await?;
         println!("listening on {}", stack.office.base());
         println!("provider and bank simulators on {}", stack.sim.url());

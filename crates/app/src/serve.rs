@@ -39,7 +39,13 @@ pub(crate) async fn run(config: Config, roles: Option<Vec<Role>>, reconcile_only
 }
 
 /// Opens the database and starts the roles. `migrate`: the database is the command's own.
-pub(crate) async fn start(config: &Config, roles: &[Role], clock: Clock, reconcile_only: bool, migrate: bool) -> Result<Running> {
+pub(crate) async fn start(
+    config: &Config,
+    roles: &[Role],
+    clock: Clock,
+    reconcile_only: bool,
+    migrate: bool,
+) -> Result<Running> {
     let store = wiring::store(config, Access::Server, &clock).await?;
     if migrate {
         store.migrate().await.context("migrate the schema")?;
@@ -64,7 +70,8 @@ impl Running {
             return Ok(());
         }
         let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().ok();
-        let rendered = move || metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();
+        let rendered =
+            move || metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();
         let settings = api::Settings {
             dev: config.dev.enabled,
             bootstrap: config.bootstrap_key()?,
@@ -80,7 +87,9 @@ impl Running {
         if callbacks {
             router = router.merge(api::callbacks(api));
         }
-        let listener = TcpListener::bind(&config.server.listen).await.with_context(|| format!("listen on {}", config.server.listen))?;
+        let listener = TcpListener::bind(&config.server.listen)
+            .await
+            .with_context(|| format!("listen on {}", config.server.listen))?;
         self.addr = Some(listener.local_addr().context("read the address")?);
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
@@ -115,7 +124,8 @@ impl Running {
 /// SIGINT or SIGTERM.
 pub(crate) async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         return std::future::pending().await;
     };
     tokio::select! {

@@ -33,12 +33,18 @@ pub(crate) struct Sim {
 
 impl Sim {
     pub(crate) async fn run(self) -> Result<ExitCode> {
-        let mut config = Config { listen: self.listen.clone(), seed: self.seed, faults: faults(&self.faults)?, ..Config::default() };
+        let mut config =
+            Config { listen: self.listen.clone(), seed: self.seed, faults: faults(&self.faults)?, ..Config::default() };
         if !self.clients.is_empty() {
             config.clients = self.clients;
         }
         let real = host_time();
-        let pace = Pace { epoch: self.epoch.unwrap_or(real), origin: real, speed_milli: self.speed * 1000, advanced: Duration::ZERO };
+        let pace = Pace {
+            epoch: self.epoch.unwrap_or(real),
+            origin: real,
+            speed_milli: self.speed * 1000,
+            advanced: Duration::ZERO,
+        };
         let running = simulator::serve(config, Clock::running(real, pace)).await.context("start the simulators")?;
         println!("simulating on {}", running.url());
         crate::serve::interrupted().await;
@@ -53,7 +59,8 @@ pub(crate) fn faults(name: &str) -> Result<Faults> {
         return Ok(preset);
     }
     let path = PathBuf::from(name);
-    let text = std::fs::read_to_string(&path).with_context(|| format!("faults are none, some, many or a TOML file; read {name}"))?;
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("faults are none, some, many or a TOML file; read {name}"))?;
     Faults::from_toml(&text).with_context(|| format!("read the faults in {name}"))
 }
 

@@ -85,7 +85,8 @@ pub(crate) fn rules(config: &Config, reconcile_only: bool) -> Result<Rules> {
                 rules.policies.insert(name.clone(), policy(settings, extra));
                 rules.tenants.insert(name.clone(), settings.tenant.clone());
                 let rate = i64::from(settings.rate_per_second);
-                let limits = Limits { concurrency: settings.concurrency as usize, rate_per_second: Some(rate), burst: rate * 2 };
+                let limits =
+                    Limits { concurrency: settings.concurrency as usize, rate_per_second: Some(rate), burst: rate * 2 };
                 rules.limits.insert(name.clone(), limits);
             }
         }

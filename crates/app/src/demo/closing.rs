@@ -29,7 +29,8 @@ impl Progress {
     pub(super) fn new(quiet: bool) -> Self {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::new(HOURS);
-            let style = ProgressStyle::with_template("{bar:36} {pos:>2}/{len} h  {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style = ProgressStyle::with_template("{bar:36} {pos:>2}/{len} h  {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.set_style(style);
             bar
         });
@@ -52,8 +53,19 @@ impl Progress {
         }
         self.shown = Some(Instant::now());
         let counts = stack.running.engine.store.counts().await.context("count the instances")?;
-        let of = |states: &[&str]| counts.iter().filter(|count| count.workflow == "remit" && states.contains(&count.state.as_str())).map(|count| count.count).sum::<i64>();
-        let line = format!("{paid} paid, {} levied, {} cancelled, {} in doubt", of(&["levied"]), of(&["cancelled"]), of(&["payout_in_doubt", "confirm_in_doubt", "cancel_in_doubt"]));
+        let of = |states: &[&str]| {
+            counts
+                .iter()
+                .filter(|count| count.workflow == "remit" && states.contains(&count.state.as_str()))
+                .map(|count| count.count)
+                .sum::<i64>()
+        };
+        let line = format!(
+            "{paid} paid, {} levied, {} cancelled, {} in doubt",
+            of(&["levied"]),
+            of(&["cancelled"]),
+            of(&["payout_in_doubt", "confirm_in_doubt", "cancel_in_doubt"])
+        );
         let hours = now.since(begun).as_secs() / 3600;
         match &self.bar {
             Some(bar) => {
@@ -97,13 +109,28 @@ impl Report {
         let orders = stack.office.all("/v1/orders").await?;
         let cases = stack.office.all("/v1/cases?state=open").await?;
         let truth = stack.sim.sim.lock().map_err(|_| anyhow::anyhow!("the simulator broke"))?.ledger();
-        let remits: Vec<&Value> = orders.iter().flat_map(|order| order["remits"].as_array().into_iter().flatten()).collect();
+        let remits: Vec<&Value> =
+            orders.iter().flat_map(|order| order["remits"].as_array().into_iter().flatten()).collect();
         let explained = |remit: &Value| {
             let ended = matches!(remit["state"].as_str(), Some("levied" | "cancelled" | "auto_closed_unpaid"));
             ended || remit["case_id"].is_string()
         };
-        let unexplained = remits.iter().filter(|remit| !explained(remit)).map(|remit| format!("{} {}", remit["id"].as_str().unwrap_or("?"), remit["state"].as_str().unwrap_or("?"))).collect();
-        let rejected = orders.iter().filter(|order| order["state"] == "rejected").map(|order| format!("{}: {}", order["business_key"].as_str().unwrap_or("?"), order["fail_reason"].as_str().unwrap_or("?"))).collect();
+        let unexplained = remits
+            .iter()
+            .filter(|remit| !explained(remit))
+            .map(|remit| format!("{} {}", remit["id"].as_str().unwrap_or("?"), remit["state"].as_str().unwrap_or("?")))
+            .collect();
+        let rejected = orders
+            .iter()
+            .filter(|order| order["state"] == "rejected")
+            .map(|order| {
+                format!(
+                    "{}: {}",
+                    order["business_key"].as_str().unwrap_or("?"),
+                    order["fail_reason"].as_str().unwrap_or("?")
+                )
+            })
+            .collect();
         Ok(Self {
             batch: batch.id.clone(),
             count: batch.count,
@@ -134,7 +161,12 @@ impl Report {
         if !self.errors.is_empty() {
             println!("\nWrong rows, never sent:");
             for error in &self.errors {
-                println!("  row {:>4}  {:<14} {}", error["row"], error["field"].as_str().unwrap_or("?"), error["message"].as_str().unwrap_or("?"));
+                println!(
+                    "  row {:>4}  {:<14} {}",
+                    error["row"],
+                    error["field"].as_str().unwrap_or("?"),
+                    error["message"].as_str().unwrap_or("?")
+                );
             }
         }
         if !self.rejected.is_empty() {
@@ -143,7 +175,14 @@ impl Report {
         }
         println!("\n{}", self.table());
         self.explained.iter().for_each(|line| println!("  case {line}"));
-        println!("ledgers: {} orders, {} remits; the bank paid {}, evidenced {}; {} differences", self.ledgers.orders, self.ledgers.remits, yuan(self.ledgers.paid), yuan(self.ledgers.evidenced), self.ledgers.differences.len());
+        println!(
+            "ledgers: {} orders, {} remits; the bank paid {}, evidenced {}; {} differences",
+            self.ledgers.orders,
+            self.ledgers.remits,
+            yuan(self.ledgers.paid),
+            yuan(self.ledgers.evidenced),
+            self.ledgers.differences.len()
+        );
         self.ledgers.differences.iter().for_each(|line| println!("  {line}"));
         let broken: i64 = self.audits.iter().map(|finding| finding.count).sum();
         println!("safety audits: {} run, {broken} violations; limbo: {}", self.audits.len(), self.limbo.count);
@@ -151,7 +190,10 @@ impl Report {
             println!("  {}: {} {:?}", finding.audit, finding.count, finding.examples);
         }
         self.unexplained.iter().for_each(|line| println!("  unexplained: {line}"));
-        println!("{}", if self.good() { "every remit is levied, cancelled, or in an explained case" } else { "NOT GOOD" });
+        println!(
+            "{}",
+            if self.good() { "every remit is levied, cancelled, or in an explained case" } else { "NOT GOOD" }
+        );
         Ok(())
     }
 
@@ -159,7 +201,11 @@ impl Report {
         let mut rows = Vec::new();
         for (kind, tally) in [("orders", &self.orders), ("remits", &self.remits), ("open cases", &self.cases)] {
             for (place, (state, count)) in tally.iter().enumerate() {
-                rows.push(vec![if place == 0 { kind.to_owned() } else { String::new() }, state.clone(), count.to_string()]);
+                rows.push(vec![
+                    if place == 0 { kind.to_owned() } else { String::new() },
+                    state.clone(),
+                    count.to_string(),
+                ]);
             }
         }
         show::table(Style::of_stdout(), &["", "state", "count"], &rows)
@@ -179,7 +225,13 @@ impl Report {
 fn explanation(case: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
     let moves: Vec<String> = case["moves"].as_array().into_iter().flatten().map(|one| text(&one["move"])).collect();
-    format!("{}: {} ({}); moves: {}", text(&case["kind"]), text(&case["facts"]["why"]), text(&case["instance"]["id"]), if moves.is_empty() { "none, it settles itself".into() } else { moves.join(", ") })
+    format!(
+        "{}: {} ({}); moves: {}",
+        text(&case["kind"]),
+        text(&case["facts"]["why"]),
+        text(&case["instance"]["id"]),
+        if moves.is_empty() { "none, it settles itself".into() } else { moves.join(", ") }
+    )
 }
 
 fn tally<'a>(words: impl Iterator<Item = &'a Value>) -> BTreeMap<String, usize> {

@@ -51,8 +51,19 @@ impl Http {
         Ok(answer)
     }
 
-    pub(super) async fn send(&self, method: reqwest::Method, path: &str, content_type: &str, body: Vec<u8>) -> Result<(u16, Value)> {
-        let mut request = self.client.request(method, format!("{}{path}", self.base)).header("content-type", content_type).timeout(TIMEOUT).body(body);
+    pub(super) async fn send(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<(u16, Value)> {
+        let mut request = self
+            .client
+            .request(method, format!("{}{path}", self.base))
+            .header("content-type", content_type)
+            .timeout(TIMEOUT)
+            .body(body);
         if let Some(key) = &self.key {
             request = request.bearer_auth(key);
         }
@@ -62,7 +73,12 @@ impl Http {
         while let Some(chunk) = answer.chunk().await.context("read the answer")? {
             bytes.extend_from_slice(&chunk);
         }
-        let value = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned())) };
+        let value = if bytes.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes)
+                .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()))
+        };
         Ok((status, value))
     }
 

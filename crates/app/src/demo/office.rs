@@ -18,7 +18,8 @@ pub(super) struct Batch {
 
 /// From file to released, by three persons.
 pub(super) async fn import(stack: &Stack, file: &[u8], progress: &mut Progress) -> Result<Batch> {
-    let (uploader, approver) = (key(&stack.office, "amei", "operator").await?, key(&stack.office, "boss", "approver").await?);
+    let (uploader, approver) =
+        (key(&stack.office, "amei", "operator").await?, key(&stack.office, "boss", "approver").await?);
     let (status, answer) = uploader.send(reqwest::Method::POST, "/v1/batches", "text/csv", file.to_vec()).await?;
     if !(200..300).contains(&status) {
         bail!("the payday file was refused ({status}): {answer}");
@@ -30,7 +31,12 @@ pub(super) async fn import(stack: &Stack, file: &[u8], progress: &mut Progress) 
         errors: answer["errors"].as_array().cloned().unwrap_or_default(),
         id,
     };
-    progress.say(&format!("payday file: {} good rows, {} in all, {} mistakes in wrong rows", batch.count, batch.sum, batch.errors.len()));
+    progress.say(&format!(
+        "payday file: {} good rows, {} in all, {} mistakes in wrong rows",
+        batch.count,
+        batch.sum,
+        batch.errors.len()
+    ));
     wait_for_state(&uploader, &batch.id, "approval").await?;
     approver.done(&format!("/v1/batches/{}/approve", batch.id), &json!({})).await?;
     approver.done(&format!("/v1/batches/{}/release", batch.id), &json!({})).await?;
@@ -62,7 +68,8 @@ async fn wait_for_state(office: &Http, batch: &str, state: &str) -> Result<()> {
 /// Rows held as duplicates: every other one is a second job indeed, the rest was a mistake.
 async fn decide_duplicates(approver: &Http, progress: &mut Progress) -> Result<()> {
     let held = approver.all("/v1/orders?state=gated").await?;
-    let held: Vec<&Value> = held.iter().filter(|order| order["waits_for"].as_str().is_some_and(|why| why.contains("a person"))).collect();
+    let held: Vec<&Value> =
+        held.iter().filter(|order| order["waits_for"].as_str().is_some_and(|why| why.contains("a person"))).collect();
     for (place, order) in held.iter().enumerate() {
         let id = order["id"].as_str().context("an order has an id")?;
         if place % 2 == 0 {
@@ -71,6 +78,11 @@ async fn decide_duplicates(approver: &Http, progress: &mut Progress) -> Result<(
             approver.done(&format!("/v1/orders/{id}/cancel"), &json!({})).await?;
         }
     }
-    progress.say(&format!("{} rows were held as suspected duplicates: {} released, {} cancelled", held.len(), held.len().div_ceil(2), held.len() / 2));
+    progress.say(&format!(
+        "{} rows were held as suspected duplicates: {} released, {} cancelled",
+        held.len(),
+        held.len().div_ceil(2),
+        held.len() / 2
+    ));
     Ok(())
 }

@@ -38,7 +38,8 @@ pub(super) async fn run(stack: &Stack, payer: &mut Payer, horizon: Time, progres
 /// When anybody wants to act next; `None` while somebody is acting.
 async fn next_due(stack: &Stack, payer: &Payer) -> Result<Option<Time>> {
     let store = &stack.running.engine.store;
-    let busy = stack.sim.in_flight() > 0 || store.live_claims(stack.clock.real()).await.context("count the live claims")? > 0;
+    let busy =
+        stack.sim.in_flight() > 0 || store.live_claims(stack.clock.real()).await.context("count the live claims")? > 0;
     if busy {
         return Ok(None);
     }
@@ -52,5 +53,9 @@ async fn settled(stack: &Stack) -> Result<bool> {
     let counts = stack.running.engine.store.counts().await.context("count the instances")?;
     let resting = workflows::book::resting();
     let waits = |state: &str| matches!(state, "needs_operator" | "contradicted" | "gated" | "ready");
-    Ok(counts.iter().all(|count| count.count == 0 || waits(&count.state) || resting.iter().any(|(workflow, state)| *workflow == count.workflow && *state == count.state)))
+    Ok(counts.iter().all(|count| {
+        count.count == 0
+            || waits(&count.state)
+            || resting.iter().any(|(workflow, state)| *workflow == count.workflow && *state == count.state)
+    }))
 }

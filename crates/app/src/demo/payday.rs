@@ -6,8 +6,14 @@ use std::fmt::Write as _;
 pub(super) const SHIPPED: &str = include_str!("../../demo/payday.csv");
 
 const HEADER: &str = "business_key,name,id_card,cellphone,bankcard_no,net,gross,tax_mode,tax_agent_parent_id,tax_agent_location_id,credit_code,customer_id,task_id,remark";
-const SURNAMES: [&str; 20] = ["王", "李", "张", "刘", "陈", "杨", "黄", "赵", "周", "吴", "徐", "孙", "马", "朱", "胡", "郭", "何", "林", "罗", "欧阳"];
-const GIVEN: [&str; 20] = ["伟", "芳", "娜", "秀英", "敏", "静", "丽", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明", "超", "霞", "平"];
+const SURNAMES: [&str; 20] = [
+    "王", "李", "张", "刘", "陈", "杨", "黄", "赵", "周", "吴", "徐", "孙", "马", "朱", "胡", "郭", "何", "林", "罗",
+    "欧阳",
+];
+const GIVEN: [&str; 20] = [
+    "伟", "芳", "娜", "秀英", "敏", "静", "丽", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明", "超", "霞",
+    "平",
+];
 const REGIONS: [&str; 8] = ["110101", "310104", "440305", "330106", "510107", "420111", "320102", "610113"];
 
 /// One row, before it is written.
@@ -38,14 +44,24 @@ pub(super) fn generate(count: usize) -> String {
     text.push('\n');
     for row in &rows {
         let Row { key, name, id_card, cellphone, card, net, gross, mode, place, task, remark } = row;
-        let _ = writeln!(text, "{key},{name},{id_card},{cellphone},{card},{net},{gross},{mode},1001,{place},91110000MA00000000,,{task},{remark}");
+        let _ = writeln!(
+            text,
+            "{key},{name},{id_card},{cellphone},{card},{net},{gross},{mode},1001,{place},91110000MA00000000,,{task},{remark}"
+        );
     }
     text
 }
 
 fn person(place: usize, dice: &mut Dice) -> Row {
     let name = format!("{}{}", SURNAMES[dice.below(20)], GIVEN[dice.below(20)]);
-    let body = format!("{}{:04}{:02}{:02}{:03}", REGIONS[dice.below(8)], 1965 + dice.below(38), 1 + dice.below(12), 1 + dice.below(28), place % 1000);
+    let body = format!(
+        "{}{:04}{:02}{:02}{:03}",
+        REGIONS[dice.below(8)],
+        1965 + dice.below(38),
+        1 + dice.below(12),
+        1 + dice.below(28),
+        place % 1000
+    );
     let id_card = format!("{body}{}", char::from(domain::person::check_character(body.as_bytes())));
     let cellphone = format!("1{}{:09}", 3 + dice.below(7), dice.below(1_000_000_000));
     // One person in 15 earns enough to be split over two places.
@@ -54,7 +70,19 @@ fn person(place: usize, dice: &mut Dice) -> Row {
     let (net, gross) = if place % 9 == 4 { (String::new(), amount) } else { (amount, String::new()) };
     let (mode, task) = if place % 6 == 5 { ("SPECIAL", "2") } else { ("GENERAL", "1") };
     let place_id = if place % 4 == 3 { "2001" } else { "" };
-    Row { key: format!("PAY-2026-01-{place:05}"), name, id_card, cellphone, card: card(dice), net, gross, mode, place: place_id, task, remark: "一月劳务报酬".into() }
+    Row {
+        key: format!("PAY-2026-01-{place:05}"),
+        name,
+        id_card,
+        cellphone,
+        card: card(dice),
+        net,
+        gross,
+        mode,
+        place: place_id,
+        task,
+        remark: "一月劳务报酬".into(),
+    }
 }
 
 fn card(dice: &mut Dice) -> String {
@@ -127,7 +155,9 @@ mod tests {
         let file = generate(200);
         let good = file.lines().skip(1).filter(|line| {
             let cells: Vec<&str> = line.split(',').collect();
-            domain::IdCard::parse(cells[2]).is_ok() && domain::BankCard::parse(cells[4]).is_ok() && domain::Cellphone::parse(cells[3]).is_ok()
+            domain::IdCard::parse(cells[2]).is_ok()
+                && domain::BankCard::parse(cells[4]).is_ok()
+                && domain::Cellphone::parse(cells[3]).is_ok()
         });
         assert!(good.count() >= 190);
     }

@@ -77,10 +77,19 @@ impl Payer {
 
     async fn ask_and_pay(&mut self) -> Result<bool> {
         let open = self.levee.all("/v1/remits?state=open").await?;
-        let wanted: Vec<String> = open.iter().filter_map(|remit| remit["id"].as_str()).filter(|id| self.wants(id)).map(str::to_owned).collect();
+        let wanted: Vec<String> = open
+            .iter()
+            .filter_map(|remit| remit["id"].as_str())
+            .filter(|id| self.wants(id))
+            .map(str::to_owned)
+            .collect();
         let found = !wanted.is_empty();
         let levee = &self.levee;
-        let asked: Vec<Result<Asked>> = stream::iter(wanted).map(|remit| async move { ask(levee, remit).await }).buffer_unordered(AT_ONCE).collect().await;
+        let asked: Vec<Result<Asked>> = stream::iter(wanted)
+            .map(|remit| async move { ask(levee, remit).await })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
         let mut permits = Vec::new();
         for asked in asked {
             if let Asked::Permit(remit, permit) = asked? {
@@ -89,10 +98,17 @@ impl Payer {
             }
         }
         let bank = &self.bank;
-        let paid: Vec<(String, Value, Option<Value>)> =
-            stream::iter(permits).map(|(remit, permit)| async move { (remit, permit.clone(), instruct(bank, &permit).await) }).buffer_unordered(AT_ONCE).collect().await;
+        let paid: Vec<(String, Value, Option<Value>)> = stream::iter(permits)
+            .map(|(remit, permit)| async move { (remit, permit.clone(), instruct(bank, &permit).await) })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
         for (remit, permit, word) in paid {
-            self.heard(Payment { remit, permit, unknown: false, success: false, poll_at: self.clock.now(), polls: 0 }, word).await?;
+            self.heard(
+                Payment { remit, permit, unknown: false, success: false, poll_at: self.clock.now(), polls: 0 },
+                word,
+            )
+            .await?;
         }
         Ok(found)
     }
@@ -107,11 +123,16 @@ impl Payer {
     }
 
     async fn poll(&mut self, now: Time) -> Result<()> {
-        let due: Vec<String> = self.open.iter().filter(|(_, payment)| now >= payment.poll_at).map(|(permit, _)| permit.clone()).collect();
+        let due: Vec<String> =
+            self.open.iter().filter(|(_, payment)| now >= payment.poll_at).map(|(permit, _)| permit.clone()).collect();
         for permit in due {
             let Some(payment) = self.open.remove(&permit) else { continue };
             let number = payment.permit["bank_order_no"].as_str().unwrap_or_default();
-            let word = match self.bank.send(reqwest::Method::GET, &format!("/bank/v1/payments/{number}"), "application/json", Vec::new()).await {
+            let word = match self
+                .bank
+                .send(reqwest::Method::GET, &format!("/bank/v1/payments/{number}"), "application/json", Vec::new())
+                .await
+            {
                 Ok((200, word)) => Some(word),
                 // The bank never heard of it: the very same instruction goes again, under the same number.
                 Ok((404, _)) => instruct(&self.bank, &payment.permit).await,
@@ -164,7 +185,8 @@ impl Payer {
             _ => {}
         }
         payment.polls += 1;
-        payment.poll_at = self.clock.now() + if payment.success { MINUTE * 360 } else { MINUTE * (5 * payment.polls.min(12)) };
+        payment.poll_at =
+            self.clock.now() + if payment.success { MINUTE * 360 } else { MINUTE * (5 * payment.polls.min(12)) };
         self.open.insert(permit.as_str().unwrap_or_default().to_owned(), payment);
         Ok(())
     }
@@ -175,7 +197,9 @@ impl Payer {
         for _ in 0..50 {
             match self.levee.post(&path, report).await {
                 Ok((202, _)) => return Ok(()),
-                Ok((status, answer)) if (400..500).contains(&status) => anyhow::bail!("a payout result was refused ({status}): {answer}"),
+                Ok((status, answer)) if (400..500).contains(&status) => {
+                    anyhow::bail!("a payout result was refused ({status}): {answer}")
+                }
                 Ok(_) | Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
             }
         }
@@ -184,7 +208,8 @@ impl Payer {
 }
 
 async fn ask(levee: &Http, remit: String) -> Result<Asked> {
-    let (status, answer) = levee.post(&format!("/v1/remits/{remit}/pay-permit"), &json!({})).await.context("ask for a permit")?;
+    let (status, answer) =
+        levee.post(&format!("/v1/remits/{remit}/pay-permit"), &json!({})).await.context("ask for a permit")?;
     Ok(if status == 201 { Asked::Permit(remit, answer) } else { Asked::NotNow })
 }
 

@@ -44,12 +44,22 @@ impl Stack {
     pub(super) async fn start(setup: Setup) -> Result<Self> {
         let epoch = Time::parse(EPOCH).context("read the demo's epoch")?;
         let real = host_time();
-        let clock = Clock::running(real, Pace { epoch, origin: real, speed_milli: setup.speed * 1000, advanced: Duration::ZERO });
-        let client = simulator::Client { client_key: CLIENT_KEY.into(), secret: CLIENT_SECRET.into(), callback_url: None };
-        let world = simulator::Config { seed: setup.seed, faults: setup.faults.clone(), clients: vec![client.clone()], ..simulator::Config::default() };
+        let clock = Clock::running(
+            real,
+            Pace { epoch, origin: real, speed_milli: setup.speed * 1000, advanced: Duration::ZERO },
+        );
+        let client =
+            simulator::Client { client_key: CLIENT_KEY.into(), secret: CLIENT_SECRET.into(), callback_url: None };
+        let world = simulator::Config {
+            seed: setup.seed,
+            faults: setup.faults.clone(),
+            clients: vec![client.clone()],
+            ..simulator::Config::default()
+        };
         let sim = simulator::serve(world, clock.clone()).await.context("start the simulators")?;
 
-        let folder = setup.database.is_none().then(|| std::env::temp_dir().join(format!("levee-demo-{}", uuid::Uuid::new_v4())));
+        let folder =
+            setup.database.is_none().then(|| std::env::temp_dir().join(format!("levee-demo-{}", uuid::Uuid::new_v4())));
         if let Some(folder) = &folder {
             std::fs::create_dir_all(folder).with_context(|| format!("make the folder {}", folder.display()))?;
         }
@@ -59,7 +69,14 @@ impl Stack {
             (None, None) => "memory:".into(),
         };
         let config = configuration(&setup, &database, &sim.url(), epoch);
-        let running = serve::start(&config, &[Role::Api, Role::Callback, Role::Worker, Role::Scheduler], clock.clone(), false, true).await?;
+        let running = serve::start(
+            &config,
+            &[Role::Api, Role::Callback, Role::Worker, Role::Scheduler],
+            clock.clone(),
+            false,
+            true,
+        )
+        .await?;
         let base = format!("http://{}", running.addr.context("the API listens")?);
         let told = simulator::Client { callback_url: Some(format!("{base}/callbacks/main")), ..client };
         sim.sim.lock().map_err(|_| anyhow::anyhow!("the simulator broke"))?.set_client(told);
@@ -99,9 +116,9 @@ fn configuration(setup: &Setup, database: &str, provider: &str, epoch: Time) -> 
     config.server.listen.clone_from(&setup.listen);
     config.database.url = database.to_owned();
     config.accounts.insert("main".into(), AccountConfig::Olading(settings));
-    config.security.master_key = Some(base64::engine::general_purpose::STANDARD.encode(*b"a demo's key protects nothing...").into());
+    config.security.master_key =
+        Some(base64::engine::general_purpose::STANDARD.encode(*b"a demo's key protects nothing...").into());
     config.security.bootstrap_key = Some(ADMIN_KEY.to_owned().into());
     config.dev = Dev { enabled: true, clock_speed: setup.speed * 1000, epoch: Some(epoch) };
     config
 }
-

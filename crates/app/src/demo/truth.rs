@@ -20,10 +20,14 @@ pub(super) struct Comparison {
 /// Compares orders (with their remits, as the API shows them) with the simulators' ledger.
 pub(super) fn compare(orders: &[Value], truth: &Ledger) -> Result<Comparison> {
     let mut found = Comparison { orders: orders.len(), ..Comparison::default() };
-    let ours: BTreeMap<&str, &Value> = orders.iter().filter_map(|order| Some((order["request_id"].as_str()?, order))).collect();
+    let ours: BTreeMap<&str, &Value> =
+        orders.iter().filter_map(|order| Some((order["request_id"].as_str()?, order))).collect();
     once_each(truth, &ours, &mut found);
-    let remits: BTreeMap<&str, &Value> =
-        orders.iter().flat_map(|order| order["remits"].as_array().into_iter().flatten()).filter_map(|remit| Some((remit["provider_order_id"].as_str()?, remit))).collect();
+    let remits: BTreeMap<&str, &Value> = orders
+        .iter()
+        .flat_map(|order| order["remits"].as_array().into_iter().flatten())
+        .filter_map(|remit| Some((remit["provider_order_id"].as_str()?, remit)))
+        .collect();
     found.remits = remits.len();
     ends_agree(truth, &remits, &mut found);
     money_agrees(truth, &remits, &mut found);
@@ -60,11 +64,17 @@ fn ends_agree(truth: &Ledger, remits: &BTreeMap<&str, &Value>, found: &mut Compa
             Some(Ended::Levied) => matches!(state, "levied" | "returned_after_levy"),
             Some(Ended::Cancelled) => state == "cancelled",
             Some(Ended::AutoClosed) => matches!(state, "auto_closed_unpaid" | "auto_closed_paid" | "closed_externally"),
-            None => !matches!(state, "levied" | "returned_after_levy" | "cancelled" | "auto_closed_unpaid" | "auto_closed_paid"),
+            None => !matches!(
+                state,
+                "levied" | "returned_after_levy" | "cancelled" | "auto_closed_unpaid" | "auto_closed_paid"
+            ),
         };
         let explained = ours["case_id"].is_string();
         if !agrees && !explained {
-            found.differences.push(format!("remit {}: the provider ended it as {:?}, we say {state}", theirs.order_id, theirs.ended));
+            found.differences.push(format!(
+                "remit {}: the provider ended it as {:?}, we say {state}",
+                theirs.order_id, theirs.ended
+            ));
         }
     }
 }
@@ -88,16 +98,30 @@ fn money_agrees(truth: &Ledger, remits: &BTreeMap<&str, &Value>, found: &mut Com
         found.paid += payment.amount.fen();
         let serial = payment.bank_serial.as_deref().unwrap_or_default();
         match by_serial.get(serial).and_then(|remits| remits.first()) {
-            Some((_, remit)) if remit["evidence"]["amount"] == payment.amount.to_string() => found.evidenced += payment.amount.fen(),
-            Some((id, _)) => found.differences.push(format!("remit {id} is evidenced with another amount than the bank paid")),
-            None => found.differences.push(format!("the bank paid {} under {} and no remit has the evidence", payment.amount, payment.bank_order_no)),
+            Some((_, remit)) if remit["evidence"]["amount"] == payment.amount.to_string() => {
+                found.evidenced += payment.amount.fen()
+            }
+            Some((id, _)) => {
+                found.differences.push(format!("remit {id} is evidenced with another amount than the bank paid"))
+            }
+            None => found.differences.push(format!(
+                "the bank paid {} under {} and no remit has the evidence",
+                payment.amount, payment.bank_order_no
+            )),
         }
     }
     for theirs in &truth.remits {
-        let Some(decision) = theirs.decision.as_ref().filter(|decision| decision.next_step == "CONTINUE") else { continue };
-        let paid_at = remits.get(theirs.order_id.as_str()).and_then(|remit| remit["evidence"]["paid_at"].as_str()).and_then(domain::Time::parse);
+        let Some(decision) = theirs.decision.as_ref().filter(|decision| decision.next_step == "CONTINUE") else {
+            continue;
+        };
+        let paid_at = remits
+            .get(theirs.order_id.as_str())
+            .and_then(|remit| remit["evidence"]["paid_at"].as_str())
+            .and_then(domain::Time::parse);
         if paid_at != Some(decision.arising_time) {
-            found.differences.push(format!("remit {}: levied at {}, paid at {paid_at:?}", theirs.order_id, decision.arising_time));
+            found
+                .differences
+                .push(format!("remit {}: levied at {}, paid at {paid_at:?}", theirs.order_id, decision.arising_time));
         }
     }
 }
