@@ -175,10 +175,10 @@ fn parse(bytes: &[u8]) -> io::Result<Answer> {
     let mut answer = Answer { status, headers, body: bytes[end + 4..].to_vec() };
     if answer.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
         answer.body = unchunked(&answer.body).ok_or_else(cut)?;
-    } else if let Some(length) = answer.header("content-length").and_then(|text| text.parse::<usize>().ok()) {
-        if answer.body.len() < length {
-            return Err(cut());
-        }
+    } else if let Some(length) = answer.header("content-length").and_then(|text| text.parse::<usize>().ok())
+        && answer.body.len() < length
+    {
+        return Err(cut());
     }
     Ok(answer)
 }

@@ -115,7 +115,7 @@ impl Levee {
                 }
                 // What waits for hours of the business clock shall not wait for them here.
                 if now == left {
-                    world.advance(self, 1800);
+                    world.advance(self, 2 * 3600);
                 }
                 left = now;
             }

@@ -47,6 +47,10 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("kept: {}", self.url());
+            return;
+        }
         let drop = format!("drop database if exists {} with (force)", self.name);
         let _gone = Command::new(tool("psql")).args(["-qc", &drop, &self.server]).stderr(Stdio::null()).status();
     }
@@ -71,14 +75,14 @@ fn shared() -> String {
     let words: Vec<String> =
         [stop.get_program()].into_iter().chain(stop.get_args()).map(|word| format!("'{}'", word.display())).collect();
     let watch = format!(
-        "while kill -0 {} 2>/dev/null; do sleep 1; done; {}; rm -rf '{}'",
+        "(while kill -0 {} 2>/dev/null; do sleep 1; done; {}; rm -rf '{}') &",
         std::process::id(),
         words.join(" "),
         cluster.folder.path().display()
     );
     let mut watchman = Command::new("sh");
     watchman.args(["-c", &watch]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    watchman.spawn().expect("start the watchman");
+    watchman.status().expect("start the watchman");
     cluster.server()
 }
 

@@ -72,12 +72,12 @@ fn crates_import_what_the_design_allows_and_nothing_else() {
 
 #[test]
 fn a_provider_is_known_by_name_only_in_its_folder_and_where_it_is_registered() {
-    let mut wrong = Vec::new();
+    let (mut wrong, tests) = (Vec::new(), test_modules());
     for path in sources() {
         let place = shown(&path);
         let own = place.contains("/src/olading/") || REGISTRATIONS.contains(&place.as_str());
         let lower = production(&path).to_lowercase();
-        if !own && !is_test(&place) && ["olading", "阿拉钉"].iter().any(|name| lower.contains(name)) {
+        if !own && !is_test(&path, &tests) && ["olading", "阿拉钉"].iter().any(|name| lower.contains(name)) {
             wrong.push(place);
         }
     }
@@ -103,10 +103,11 @@ fn every_path_that_a_document_names_exists() {
 
 #[test]
 fn no_file_is_longer_than_a_reader_can_hold() {
-    let long: Vec<String> = sources()
-        .into_iter()
-        .map(|path| (production(&path).lines().count(), shown(&path)))
-        .filter(|(lines, place)| *lines > LINES_MAX && !is_test(place))
+    let tests = test_modules();
+    let product = sources().into_iter().filter(|path| !is_test(path, &tests));
+    let counted = product.map(|path| (production(&path).lines().count(), shown(&path)));
+    let long: Vec<String> = counted
+        .filter(|(lines, _)| *lines > LINES_MAX)
         .map(|(lines, place)| format!("{place}: {lines} lines"))
         .collect();
     assert!(long.is_empty(), "more than {LINES_MAX} lines without tests: {long:#?}");
@@ -170,16 +171,32 @@ fn sources() -> Vec<PathBuf> {
 /// The file without its tests, which stand at its end.
 fn production(path: &Path) -> String {
     let text = fs::read_to_string(path).expect("read a source file");
-    let end = text.find("\n#[cfg(test)]\nmod ").unwrap_or(text.len());
+    let end = text.find("\n#[cfg(test)]\nmod tests {").unwrap_or(text.len());
     text[..end].to_owned()
 }
 
-/// `crates/engine/tests/…`, `…/tests.rs`, `…/suite/…` (the store's conformance suite).
-fn is_test(place: &str) -> bool {
-    place.contains("/tests/")
-        || place.ends_with("tests.rs")
-        || place.contains("/suite/")
-        || place.ends_with("testing.rs")
+/// Whether a file is compiled for tests only: `crates/engine/tests/…`, or a module declared under `#[cfg(test)]`.
+fn is_test(path: &Path, test_modules: &[PathBuf]) -> bool {
+    let module = path.with_extension("");
+    shown(path).contains("/tests/") || test_modules.iter().any(|test| module.starts_with(test))
+}
+
+/// Every `mod NAME;` under `#[cfg(test)]` or `#[cfg(any(test, …))]`, as the path of its file without `.rs`.
+fn test_modules() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in sources() {
+        let text = fs::read_to_string(&path).expect("read a source file");
+        let root = path.file_stem().is_some_and(|stem| ["lib", "main", "mod"].iter().any(|root| stem == *root));
+        let folder = if root { path.with_file_name("") } else { path.with_extension("") };
+        let guarded = text
+            .lines()
+            .zip(text.lines().skip(1))
+            .filter(|(guard, _)| guard.starts_with("#[cfg(test)]") || guard.starts_with("#[cfg(any(test,"));
+        let names =
+            guarded.filter_map(|(_, line)| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'));
+        found.extend(names.map(|name| folder.join(name)));
+    }
+    found
 }
 
 fn shown(path: &Path) -> String {
@@ -191,7 +208,8 @@ fn paths_in(document: &str) -> BTreeSet<String> {
     const FOLDERS: [&str; 8] = ["crates", "workflows", "tests", "migrations", "deploy", "docs", ".ci", ".cargo"];
     let quoted = document.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).flat_map(str::split_whitespace);
     let linked = document.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    let clean = |path: &str| path.split('#').next().unwrap_or_default().trim_matches(['.', ',', '`']).to_owned();
+    let clean =
+        |path: &str| path.split('#').next().unwrap_or_default().trim_end_matches(['.', ',', ':', ')']).to_owned();
     let ours = |path: &String| {
         FOLDERS
             .iter()

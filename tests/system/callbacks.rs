@@ -3,7 +3,11 @@ use std::time::Duration;
 use system_tests::far::SECRET;
 use system_tests::{Answer, Http, Kind, Payday, Payer, Setup, World, digest, on_both, truth};
 
-on_both!(a_callback_is_believed_as_far_as_it_is_signed, an_unknown_callback_is_kept_before_it_is_acknowledged);
+on_both!(
+    a_callback_is_believed_as_far_as_it_is_signed,
+    an_unknown_callback_is_kept_before_it_is_acknowledged,
+    without_any_callback_the_schedule_alone_finishes_every_order
+);
 
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
@@ -69,10 +73,24 @@ fn an_unknown_callback_is_kept_before_it_is_acknowledged(kind: Kind) {
     world.sound();
 }
 
+fn without_any_callback_the_schedule_alone_finishes_every_order(kind: Kind) {
+    let mut world = World::new(kind, &Setup::default());
+    let levee = world.serve();
+    let muted = world.far.http.post("/_sim/callbacks/mute", &json!({"muted": true})).expect("reach the simulator");
+    assert_eq!(muted.status, 204);
+    levee.orders(&mut Payday::new(32), "MUTED", 8);
+    levee.settle(&world, &mut Payer::new(&levee.http, &world.far.http, 4), Duration::from_secs(60));
+    let (orders, ledger) = (levee.http.all("/v1/orders"), world.far.ledger());
+    assert!(orders.iter().all(|order| order["outcome"] == "levied"), "{orders:?}");
+    assert_eq!(ledger["callbacks"], json!([]), "none was sent");
+    truth::equal(&orders, &ledger);
+    world.sound();
+}
+
 /// CLOSE_ORDER_NOTICE (000 §2.4), as the document prints it.
 fn closed(request_id: &Value, location: &Value) -> String {
     let data = json!({
-        "request_id": request_id, "tax_agent_location_id": location,
+        "request_id": request_id, "remit_status": "CLOSE", "tax_agent_location_id": location,
         "close_time": "2026-01-08T09:00:00.000", "close_reason": "系统处理超过72小时",
     });
     json!({"name": "CLOSE_ORDER_NOTICE", "code": "0", "message": "成功", "data": data}).to_string()

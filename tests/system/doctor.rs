@@ -17,7 +17,7 @@ fn a_sound_system_has_no_fault(kind: Kind) {
     let known = world.run(&["doctor", "--json", "--offline"]);
     assert!(!known.out.contains("neither configured nor learned"), "{}", known.out);
     let words = world.run(&["doctor"]);
-    assert!(words.out.contains("0 faults"), "{}", words.out);
+    assert!(words.out.contains("faults: 0"), "{}", words.out);
 }
 
 fn every_fault_is_named_with_its_remedy(kind: Kind) {

@@ -1,11 +1,12 @@
 use serde_json::Value;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use system_tests::wait::timed;
-use system_tests::{Kind, Levee, Payday, Payer, Setup, World, truth};
+use system_tests::{Http, Kind, Payday, Payer, Setup, World, truth};
 
 const ORDERS: usize = 30;
-const KILLS: u32 = 10;
+const KILLS: usize = 10;
 
 #[test]
 fn ten_kills_lose_nothing_that_was_acknowledged() {
@@ -16,30 +17,42 @@ fn ten_kills_lose_nothing_that_was_acknowledged() {
         let mut acknowledged: Vec<Value> = Vec::new();
         let mut levee = world.serve();
         let mut payer = Payer::new(&levee.http, &world.far.http, 3);
-        let mut waiting = orders.iter();
-        for kill in 0..KILLS {
+        for (kill, few) in orders.chunks(ORDERS / KILLS).enumerate() {
             let moment = Duration::from_millis(150 + payday.draw() % 1200);
-            println!("kill {kill} after {} ms", moment.as_millis());
-            let begun = Instant::now();
-            while begun.elapsed() < moment {
-                for order in waiting.by_ref().take(2) {
-                    acknowledged.extend(sent(&levee, order));
+            let (http, process) = (levee.http.clone(), &mut levee.process);
+            let dead = AtomicBool::new(false);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    thread::sleep(moment);
+                    process.kill();
+                    dead.store(true, Ordering::Relaxed);
+                });
+                scope.spawn(|| {
+                    while !dead.load(Ordering::Relaxed) {
+                        payer.round();
+                    }
+                });
+                for order in few {
+                    acknowledged.extend(sent(&http, order));
+                    thread::sleep(moment / 3);
                 }
-                payer.round();
-                thread::sleep(Duration::from_millis(20));
-            }
-            levee.process.kill();
+                // Somewhere in here it dies, perhaps between an order and its acknowledgement.
+                while !dead.load(Ordering::Relaxed) {
+                    acknowledged.extend(sent(&http, &few[0]));
+                }
+            });
+            println!("kill {kill} after {} ms, {} acknowledged", moment.as_millis(), acknowledged.len());
             drop(levee);
             levee = world.serve();
         }
         for order in orders.iter() {
             // Whoever got no answer asks again, under the same key; who got one finds the same order.
-            let known = sent(&levee, order).expect("a server that lives takes it");
-            if let Some(before) = acknowledged.iter().find(|before| before["business_key"] == known["business_key"]) {
+            let known = sent(&levee.http, order).expect("a server that lives takes it");
+            for before in acknowledged.iter().filter(|before| before["business_key"] == known["business_key"]) {
                 assert_eq!(before["id"], known["id"], "what was acknowledged is there");
             }
         }
-        println!("{} orders were acknowledged between the kills", acknowledged.len());
+        println!("{} acknowledgements between the kills", acknowledged.len());
         assert!(acknowledged.len() * 2 >= ORDERS, "a run that takes nothing shows nothing");
         world.far.faults("none");
         levee.settle(&world, &mut payer, Duration::from_secs(120));
@@ -50,8 +63,8 @@ fn ten_kills_lose_nothing_that_was_acknowledged() {
     });
 }
 
-fn sent(levee: &Levee, order: &Value) -> Option<Value> {
+fn sent(http: &Http, order: &Value) -> Option<Value> {
     let key = order["business_key"].as_str().expect("text");
-    let answer = levee.http.post_once("/v1/orders", key, order).ok()?;
+    let answer = http.post_once("/v1/orders", key, order).ok()?;
     (answer.status < 300).then(|| answer.json())
 }

@@ -1,11 +1,12 @@
 use serde_json::{Value, json};
 use std::time::Duration;
-use system_tests::{Kind, Levee, Payday, Setup, World, on_both, truth};
+use system_tests::{Kind, Levee, Payday, Payer, Setup, World, on_both, truth, until};
 
 on_both!(
     a_permit_is_given_once_at_a_time,
     a_payment_nobody_knows_of_blocks_everything_until_the_bank_speaks,
-    a_freeze_stops_permits
+    a_freeze_stops_permits,
+    what_the_bank_gives_back_after_the_levy_becomes_a_case
 );
 
 const SOON: Duration = Duration::from_secs(30);
@@ -101,6 +102,28 @@ fn a_freeze_stops_permits(kind: Kind) {
     assert_eq!((ask().status, ask().problem().as_str()), (409, "frozen"));
     freeze(&levee, false);
     assert_eq!(ask().status, 201);
+}
+
+fn what_the_bank_gives_back_after_the_levy_becomes_a_case(kind: Kind) {
+    let mut world = World::new(kind, &Setup::default());
+    let levee = world.serve();
+    world.far.script_bank("returned", 1);
+    let (_, remit) = levee.ready(&system_tests::payday::order("RETURNED", &Payday::new(14).person()));
+    let mut payer = Payer::new(&levee.http, &world.far.http, 1);
+    levee.settle(&world, &mut payer, Duration::from_secs(60));
+    levee.remit_is(&remit["id"], &["levied"], SOON);
+    world.advance(&levee, 11 * 24 * 3600);
+    until(SOON, "the bank gives it back", || (payer.report_returns() == 1).then_some(()));
+    let returned = levee.remit_is(&remit["id"], &["returned_after_levy"], SOON);
+    let case = levee.http.read(&format!("/v1/cases/{}", text(&returned["case_id"])));
+    assert_eq!((&case["kind"], &case["state"]), (&json!("returned_after_levy"), &json!("open")), "{case}");
+    assert_eq!(case["instance"]["id"], remit["id"]);
+    assert!(
+        case["moves"].as_array().is_some_and(|moves| !moves.is_empty()),
+        "a person is told what may be done: {case}"
+    );
+    truth::equal(&levee.http.all("/v1/orders"), &world.far.ledger());
+    world.sound();
 }
 
 fn freeze(levee: &Levee, pay: bool) {

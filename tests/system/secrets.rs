@@ -34,6 +34,7 @@ fn canaries_are_seen_nowhere(kind: Kind) {
     seen.extend(levee.process.logs());
 
     let canaries = canaries(&people);
+    assert!(contains(&seen, b"CANARY-0") && contains(&seen, b"open -> permitted"), "answers and logs were read");
     absent("answers and logs", &seen, &canaries);
     let stored = world.postgres.as_ref().map_or_else(|| world.sqlite_files(), |database| database.dump());
     assert!(stored.len() > 10_000, "the database was read");
