@@ -32,11 +32,7 @@ pub(crate) async fn receive(
 }
 
 async fn take(api: Api, account: String, headers: &HeaderMap, body: Body) -> Result<&'static str, Error> {
-    let declared = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > LONGEST) {
+    if door::declared(headers).is_some_and(|length| length > LONGEST) {
         return Err(Error::TooLarge(LONGEST));
     }
     let bytes = door::read(body, LONGEST, WITHIN).await?;

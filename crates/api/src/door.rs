@@ -10,7 +10,7 @@ use crate::role::Caller;
 use crate::routes::{Access, Route, allowed_methods, route};
 use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::Method;
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -92,8 +92,16 @@ fn slow() -> Error {
 /// Reads the whole body under the route's limit, and puts it back.
 async fn buffer(request: Request, route: &Route) -> Result<(Request, Bytes), Error> {
     let (parts, body) = request.into_parts();
+    if declared(&parts.headers).is_some_and(|length| length > route.body_max) {
+        return Err(Error::TooLarge(route.body_max));
+    }
     let bytes = read(body, route.body_max, BODY.max(route.patience / 2)).await?;
     Ok((Request::from_parts(parts, Body::from(bytes.clone())), bytes))
+}
+
+/// What the client says its body will be: too much is refused before it is sent.
+pub(crate) fn declared(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// A body of at most `most` bytes, within `within`.

@@ -7,6 +7,7 @@ use crate::role::Caller;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::time::Duration;
 use store::Freeze;
 use utoipa::ToSchema;
 
@@ -28,6 +29,9 @@ pub(crate) struct FreezeView {
 pub(crate) struct Freezes {
     pub(crate) items: Vec<FreezeView>,
 }
+
+/// How old a process lets its reading of the switches become, and a little more.
+const FREEZE_AGE: Duration = Duration::from_millis(1200);
 
 /// What to set. A switch that is left out stays as it is.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -75,6 +79,11 @@ pub(crate) async fn put(
     };
     api.act(&caller, "freeze.set", &freeze.scope, json!({"before": before, "after": freeze})).await?;
     api.store().put_freeze(freeze.clone()).await?;
+    // Answered only when it holds: every process of the fleet reads the switches once a second, this one now (S-C).
+    if api.engine().refresh_freezes().await.is_err() {
+        return Err(Error::later("unavailable", "the freeze is stored, and not yet known to be read: repeat it"));
+    }
+    tokio::time::sleep(FREEZE_AGE).await;
     Ok(axum::Json(view(freeze)))
 }
 

@@ -97,7 +97,8 @@ impl Clock {
         let mut reading = self.0.write().unwrap_or_else(PoisonError::into_inner);
         reading.pace = pace;
         if let Source::Running { at, since } = &mut reading.real {
-            *at = real;
+            // An answer that took long to come is older than what was read since: no reading is taken back.
+            *at = real.max(*at + since.elapsed());
             *since = Instant::now();
         }
     }
@@ -135,6 +136,15 @@ pub fn host_time() -> Time {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_late_answer_of_the_database_takes_no_reading_back() {
+        let clock = Clock::running(Time::from_millis(1_000_000), Pace::REAL);
+        clock.sync(Time::from_millis(900_000), Pace::REAL);
+        assert!(clock.real() >= Time::from_millis(1_000_000));
+        clock.sync(Time::from_millis(2_000_000), Pace::REAL);
+        assert!(clock.real() >= Time::from_millis(2_000_000));
+    }
 
     #[test]
     fn business_time_runs_at_its_speed_and_adds_advances() {

@@ -57,6 +57,10 @@ where
 }
 
 pub(crate) fn postgres_pool(url: &str, size: u32, hook: bool) -> Result<sqlx::PgPool> {
+    Ok(pool::<Postgres>(size, hook).connect_lazy_with(postgres_options(url)?))
+}
+
+fn postgres_options(url: &str) -> Result<PgConnectOptions> {
     let options =
         PgConnectOptions::from_str(url).map_err(|_| Error::Refused("database.url is not a PostgreSQL URL".into()))?;
     let options = options
@@ -64,12 +68,19 @@ pub(crate) fn postgres_pool(url: &str, size: u32, hook: bool) -> Result<sqlx::Pg
         .options([
             ("statement_timeout", STATEMENT_TIMEOUT),
             ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
+            // The hook's ROLLBACK outside a transaction is no news.
+            ("client_min_messages", "error"),
         ])
         .disable_statement_logging();
-    Ok(pool::<Postgres>(size, hook).connect_lazy_with(options))
+    Ok(options)
 }
 
 pub(crate) async fn postgres(url: &str, options: &Options) -> Result<Pool> {
+    // One connection by itself first: a pool would go on trying a server that refuses.
+    let first = <sqlx::PgConnection as sqlx::Connection>::connect_with(&postgres_options(url)?)
+        .await
+        .map_err(|_| Error::Unavailable)?;
+    sqlx::Connection::close(first).await.map_err(|_| Error::Unavailable)?;
     let pool = postgres_pool(url, options.pool_size.max(2), true)?;
     let mut conn = pool.acquire().await.map_err(|_| Error::Unavailable)?;
     for name in ["synchronous_commit", "fsync", "full_page_writes"] {

@@ -1,7 +1,9 @@
-//! Small answers of the store that are no rows of their own.
+//! Rows of administration, and small answers that are no rows of their own.
 
 use crate::Letter;
 use domain::Time;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::time::Duration;
 
 /// A post whose addressee does not exist.
@@ -51,4 +53,81 @@ impl Default for AuditPlan {
             freshness: Duration::from_secs(30),
         }
     }
+}
+
+/// An API key: the secret itself is shown once and never stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApiKey {
+    pub id: String,
+    pub tenant: String,
+    /// The person, for four-eyes.
+    pub name: String,
+    pub role: String,
+    /// Hex SHA-256 of the secret.
+    pub digest: String,
+    pub created_at: Time,
+    pub revoked_at: Option<Time>,
+}
+
+/// An answer kept under an Idempotency-Key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Idempotency {
+    /// First use: the caller runs the request and saves its answer.
+    Fresh,
+    /// Begun by an earlier request that has not answered yet.
+    Running,
+    Done(Saved),
+    /// The key was used with another body.
+    OtherBody,
+}
+
+/// One administrative act (audit chain per tenant).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Act {
+    pub who: String,
+    pub what: String,
+    pub subject: String,
+    pub detail: Value,
+    pub at: Time,
+}
+
+/// One freeze switch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freeze {
+    /// `all`, `account:NAME`, `tenant:NAME`, `location:ID`.
+    pub scope: String,
+    pub create: bool,
+    pub pay: bool,
+    pub confirm: bool,
+    pub cancel: bool,
+}
+
+/// A lane's shared state (design §4 Lanes): visible to operators, who may force it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneState {
+    pub lane: String,
+    /// The breaker is open until this real time.
+    pub open_until: Option<Time>,
+}
+
+/// The result of one safety audit: how many rows break it, and up to ten of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub audit: String,
+    pub count: i64,
+    pub examples: Vec<String>,
+}
+
+/// `levee_instances{workflow,state}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    pub workflow: String,
+    pub state: String,
+    pub count: i64,
 }

@@ -35,7 +35,7 @@ pub mod testing;
 mod suite;
 
 pub use error::{Error, Result};
-pub use extra::{AuditPlan, BatchSums, Orphan, Schedule};
+pub use extra::*;
 pub use rows::*;
 
 use database::Sql;

@@ -242,7 +242,8 @@ impl Remit {
             next_step: NextStep::Continue,
             evidence: Some(proof.evidence),
             arising_time: proof.paid_at,
-            at: cx.now,
+            // Another worker's clock may lag: a decision is never older than its evidence (S-A).
+            at: cx.now.max(proof.since),
         };
         let decide = |remit: Self| {
             remit.go(At::Confirming { sends: 1, seen_real: cx.real }).with(Write::Decide(decision)).and(late)
