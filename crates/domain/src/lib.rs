@@ -14,6 +14,7 @@ pub mod levy;
 pub mod call;
 pub mod record;
 pub mod invalid;
+pub mod planted;
 
 pub use call::{Answer, Operation, Request};
 pub use clock::Clock;
