@@ -12,6 +12,8 @@ pub struct Entry {
     /// Every state as it prints, and whether it is at rest.
     pub states: &'static [(&'static str, bool)],
     load: Load,
+    /// The arrows that leave a state at rest, from and to (I14).
+    pub leaves_rest: fn() -> Vec<(&'static str, &'static str)>,
     pub mermaid: fn() -> String,
     pub matrix: fn() -> String,
 }
@@ -123,6 +125,7 @@ fn entry<M: Machine>() -> Entry {
         name: M::NAME,
         states: M::STATES,
         load: load_one::<M>,
+        leaves_rest: draw::leaves_rest::<M>,
         mermaid: draw::mermaid::<M>,
         matrix: draw::matrix::<M>,
     }

@@ -85,6 +85,21 @@ pub fn matrix<M: Machine>() -> String {
     text
 }
 
+/// The arrows that leave a state at rest for another state; a bug may park any.
+pub fn leaves_rest<M: Machine>() -> Vec<(&'static str, &'static str)> {
+    let (arrows, _) = arrows::<M>();
+    let rests = |from: &str| M::STATES.iter().any(|(state, rest)| *rest && *state == from);
+    let leaving = arrows.into_iter().filter(|((from, _), _)| rests(from));
+    let drawn =
+        leaving.flat_map(|((from, _), to)| to.into_iter().filter(move |to| *to != from).map(move |to| (from, to)));
+    let states = M::specimens().states;
+    let parked = with_cx(|cx| {
+        let resting = states.into_iter().filter(|state| rests(state.name()));
+        resting.map(|state| (state.name(), state.parked("a bug", cx).state.name())).collect::<Vec<_>>()
+    });
+    drawn.chain(parked).collect()
+}
+
 /// The diagram: arrows between different states, joined per pair.
 pub fn mermaid<M: Machine>() -> String {
     let (arrows, _) = arrows::<M>();

@@ -128,6 +128,7 @@ impl Draft {
             head: row.head.clone(),
             state: machine.state(),
             state_name: machine.state_name().to_owned(),
+            resting: machine.resting(),
             due,
             seen: row.signals,
             lines: self.lines.clone(),

@@ -5,7 +5,10 @@ use metrics::gauge;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use store::{AuditPlan, Count, Finding, Orphan};
-use workflows::book;
+use workflows::Policy;
+use workflows::book::{self, Entry};
+use workflows::doubt::NEGATIVES;
+use workflows::policy::{CancelNeverPermitted, SumCheck};
 
 /// How things stand.
 #[derive(Debug, Clone)]
@@ -29,8 +32,8 @@ const IN_DOUBT: &str = "_in_doubt";
 /// A callback whose addressee is still unknown after this long is told again (F71).
 const ORPHAN_AGE: Duration = Duration::from_secs(600);
 
-/// What a confirmation may take of real time before I2 counts it, however fast the clock runs.
-const CONFIRM_REAL: Duration = Duration::from_secs(120);
+/// What a confirmation or a cancellation may take of real time before it counts as late, however fast the clock runs (I2, I19).
+const SETTLE_REAL: Duration = Duration::from_secs(120);
 
 impl Engine {
     /// No limbo: machines without timer, lease, task and case.
@@ -40,11 +43,37 @@ impl Engine {
 
     /// Every safety audit; each must find nothing.
     pub async fn audits(&self) -> Result<Vec<Finding>> {
-        let plan = AuditPlan::default();
+        Ok(self.store.audits(self.moment(), self.audit_plan()).await?)
+    }
+
+    /// What the audits must know of the process book, the parameters and the accounts' settings.
+    fn audit_plan(&self) -> AuditPlan {
+        let (params, plan) = (&self.rules.params, AuditPlan::default());
+        let accounts = |wanted: fn(&Policy) -> bool| {
+            self.providers.names().filter(|name| wanted(self.rules.policy(name))).map(str::to_owned).collect()
+        };
+        let leaves = |entry: Entry| {
+            let arrows = (entry.leaves_rest)().into_iter();
+            arrows.map(move |(from, to)| (entry.name.to_owned(), from.to_owned(), to.to_owned()))
+        };
         // On a fast clock an hour is a blink: a confirmation still needs its calls and commits in real time.
-        let confirm_within = plan.confirm_within.max(self.after(CONFIRM_REAL).since(self.clock.now()));
-        let plan = AuditPlan { freshness: self.rules.params.observation_age, confirm_within, ..plan };
-        Ok(self.store.audits(self.moment(), plan).await?)
+        let settle = self.after(SETTLE_REAL).since(self.clock.now());
+        AuditPlan {
+            confirm_within: plan.confirm_within.max(settle),
+            settle,
+            freshness: params.observation_age,
+            resting: book::resting(),
+            leaves_rest: book::all().into_iter().flat_map(leaves).collect(),
+            keeps_quota: accounts(|policy| policy.cancel_never_permitted != CancelNeverPermitted::PayCutoff),
+            gross_exact: accounts(|policy| {
+                policy.gross_sum_check == SumCheck::Hold && policy.gross_sum_tolerance_fen == 0
+            }),
+            verified: self.providers.verified().map(str::to_owned).collect(),
+            quarantine: params.quarantine,
+            probe_spacing: params.probe_spacing,
+            negatives: NEGATIVES as usize,
+            ..plan
+        }
     }
 
     /// Posts that still wait for their addressee.

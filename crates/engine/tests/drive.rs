@@ -398,6 +398,7 @@ fn idle(row: &store::Claimed, at: domain::Time) -> Turn {
         head: row.head.clone(),
         state: row.state.clone(),
         state_name: row.state_name.clone(),
+        resting: false,
         due: store::Due { wake_at: Some(at), lane: "-".into(), class: 3 },
         seen: row.signals,
         lines: vec![],

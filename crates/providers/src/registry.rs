@@ -2,6 +2,7 @@
 
 use crate::olading;
 use crate::transport::Transport;
+use domain::effect::EffectClass;
 use domain::{Answer, Person, Request, Time, Verdict};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -119,6 +120,12 @@ impl Providers {
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
+    }
+
+    /// Names on the wire of the operations that are verified before a retry (S-G), of every provider there is.
+    pub fn verified(&self) -> impl Iterator<Item = &'static str> {
+        let of = |operation: &olading::Descriptor| operation.class == EffectClass::VerifyThenRetry;
+        olading::OPERATIONS.into_iter().filter(of).map(|operation| operation.name)
     }
 
     /// The typed client of an Olading account: all its operations, and its settings.

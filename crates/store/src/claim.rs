@@ -44,7 +44,7 @@ with recursive groups(lane, class, tenant) as (
     order by spare, class, place limit 4 * $3
 ), taken as (
     select i.id from chosen c join instance i on i.id = c.id
-    where i.token is null or i.claimed_until <= (select levee_now())
+    where i.wake_at <= $2 and (i.token is null or i.claimed_until <= (select levee_now()))
     order by c.spare, c.class, c.place limit $3 for update of i skip locked
 )
 update instance i set claims = i.claims + 1, token = $5, claimed_until = levee_now() + $6, seen = i.signals
@@ -204,13 +204,14 @@ fn read(row: &Row, letters: &mut HashMap<Uuid, Vec<Letter>>) -> Result<Claimed> 
     })
 }
 
-/// A post since the claim keeps its machine due: what it waits for may be that post.
+/// Takes back this claim's own count and no other: what an earlier claim may have sent is not forgotten (F2, principle 4). A post
+/// since the claim keeps its machine due: what it waits for may be that post.
 async fn release(c: &mut Conn, claims: &[LetGo]) -> Outcome<()> {
     inbox::lock(c, claims.iter().map(|claim| claim.id.0).collect()).await?;
-    let pg = "-- instance.release\nupdate instance i set claims = 0, token = null, claimed_until = null, \
+    let pg = "-- instance.release\nupdate instance i set claims = i.claims - 1, token = null, claimed_until = null, \
               wake_at = case when x.wake_at is null or i.signals > i.seen then i.wake_at else x.wake_at end \
               from unnest($1::uuid[], $2::uuid[], $3::bigint[]) x(id, token, wake_at) where i.id = x.id and i.token = x.token";
-    let lite = "-- instance.release\nupdate instance set claims = 0, token = null, claimed_until = null, \
+    let lite = "-- instance.release\nupdate instance set claims = claims - 1, token = null, claimed_until = null, \
                 wake_at = case when $3 is null or signals > seen then wake_at else $3 end where id = $1 and token = $2";
     let rows = claims.iter().map(|claim| vec![claim.id.into(), claim.token.into(), claim.wake_at.into()]).collect();
     c.each(pg, lite, rows).await.map(|_| ())

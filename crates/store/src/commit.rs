@@ -85,7 +85,7 @@ pub(crate) fn emits(turn: &Turn) -> i64 {
 }
 
 pub(crate) fn rests(turn: &Turn) -> bool {
-    turn.due.wake_at.is_none() && !turn.lines.is_empty()
+    turn.resting && !turn.lines.is_empty()
 }
 
 /// Turns of one machine may not share a statement: each is committed after the one before it.

@@ -206,6 +206,31 @@ impl Pool {
     }
 }
 
+impl Pool {
+    /// Reads that must agree with each other: one snapshot, in a task of its own as every transaction. Longer than a statement of
+    /// the hot path may take.
+    pub(crate) async fn snapshot<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> Fn(&'c mut Conn) -> Work<'c, T> + Send + Sync + 'static,
+    {
+        let pool = self.clone();
+        let task = async move {
+            let mut conn = pool.reader().await?;
+            conn.run(match conn {
+                Conn::Pg(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '5min'",
+                Conn::Lite(_) => "BEGIN",
+            })
+            .await?;
+            let read = work(&mut conn).await;
+            // Nothing was written: a connection that cannot roll back is cleaned by the pool's hook, or closed.
+            let _ = conn.run("ROLLBACK").await;
+            Ok::<T, Fail>(read?)
+        };
+        Ok(tokio::spawn(task).await.unwrap_or(Err(Fail::Store(Error::Unavailable)))?)
+    }
+}
+
 /// Before a repeat: long enough for the other party of a deadlock to finish.
 pub(crate) async fn pause(attempt: u32) {
     tokio::time::sleep(Duration::from_millis(u64::from(attempt * attempt) * 3)).await;

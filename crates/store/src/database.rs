@@ -172,24 +172,6 @@ impl Sql {
         self.pool.write(work).await
     }
 
-    /// `expression` is one of the words bound as `$n`.
-    pub(crate) fn listed(&self, expression: &str, n: usize) -> String {
-        match self.kind() {
-            Kind::Postgres => format!("({expression}) = any(${n})"),
-            Kind::Sqlite | Kind::Memory => format!("({expression}) in (select value from json_each(${n}))"),
-        }
-    }
-
-    /// A remit's amount in its input, in fen, where its workflow keeps one there.
-    pub(crate) fn remit_fen(&self, instance: &str) -> String {
-        match self.kind() {
-            Kind::Postgres => format!("remit_fen({instance}.id)"),
-            Kind::Sqlite | Kind::Memory => format!(
-                "cast(replace(coalesce(json_extract({instance}.input, '$.amount'), json_extract({instance}.input, '$.seen.amount')), '.', '') as integer)"
-            ),
-        }
-    }
-
     /// A tenant's keys, made at its first use and kept wrapped in `setting`.
     pub(crate) async fn keys_of(&self, tenant: &str) -> Result<Arc<Keys>> {
         if let Some(keys) = self.vault.cached(tenant) {

@@ -34,15 +34,32 @@ pub struct Schedule {
     pub last_run: Option<Time>,
 }
 
-/// What the audits must know of the process book: the store knows no workflow by name but the remit's records.
+/// What the audits must know of the process book and its rules: the store knows no workflow by name but the remit's records.
 #[derive(Debug, Clone)]
 pub struct AuditPlan {
     /// States in which a paid remit is confirmed or beyond (I2).
     pub confirmed: Vec<String>,
     /// A paid remit has this long to be confirmed (I2).
     pub confirm_within: Duration,
+    /// What calls and commits may take before any lateness counts: a fast clock runs on meanwhile (I2, I19).
+    pub settle: Duration,
     /// Greatest age of the observation at permit issue, *f* (S-C).
     pub freshness: Duration,
+    /// The states at rest, as (workflow, state).
+    pub resting: Vec<(String, String)>,
+    /// The arrows that leave a state at rest, as (workflow, from, to) (I14).
+    pub leaves_rest: Vec<(String, String, String)>,
+    /// An unpaid remit is cancelled this soon after its pay gate has closed (I19).
+    pub unpaid_within: Duration,
+    /// Accounts that keep unpaid remits on purpose (I19).
+    pub keeps_quota: Vec<String>,
+    /// Accounts whose gross splits must add up to the fen (I10).
+    pub gross_exact: Vec<String>,
+    /// Names on the wire of the operations that are verified before a retry (S-G), and what that takes.
+    pub verified: Vec<String>,
+    pub quarantine: Duration,
+    pub probe_spacing: Duration,
+    pub negatives: usize,
 }
 
 impl Default for AuditPlan {
@@ -50,7 +67,17 @@ impl Default for AuditPlan {
         Self {
             confirmed: ["levying", "levied", "returned_after_levy"].map(str::to_owned).to_vec(),
             confirm_within: Duration::from_secs(3600),
+            settle: Duration::ZERO,
             freshness: Duration::from_secs(30),
+            resting: Vec::new(),
+            leaves_rest: Vec::new(),
+            unpaid_within: Duration::from_secs(900),
+            keeps_quota: Vec::new(),
+            gross_exact: Vec::new(),
+            verified: Vec::new(),
+            quarantine: Duration::from_secs(300),
+            probe_spacing: Duration::from_secs(60),
+            negatives: 2,
         }
     }
 }

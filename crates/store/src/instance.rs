@@ -48,15 +48,23 @@ impl Sql {
         self.one(AssertSqlSafe(sql), vec![id.into()]).await?.as_ref().map(read).transpose()
     }
 
-    pub(crate) async fn instance_by_key(&self, tenant: &str, workflow: &str, key: &str) -> Result<Option<Instance>> {
-        let sql = format!(
-            "-- instance.by_key\nselect {COLUMNS} from instance where tenant = $1 and workflow = $2 and business_key = $3"
+    pub(crate) async fn instances_by_keys(
+        &self,
+        tenant: &str,
+        workflow: &str,
+        keys: &[String],
+    ) -> Result<Vec<Instance>> {
+        let columns = COLUMNS.split(',').map(|column| format!("i.{}", column.trim())).collect::<Vec<_>>().join(", ");
+        let pg = format!(
+            "-- instance.by_keys\nselect {columns} from unnest($1::text[], $2::text[], $3::text[]) x(t, w, k) \
+             join instance i on i.tenant = x.t and i.workflow = x.w and i.business_key = x.k"
         );
-        self.one(AssertSqlSafe(sql), vec![tenant.into(), workflow.into(), key.into()])
-            .await?
-            .as_ref()
-            .map(read)
-            .transpose()
+        let lite = format!(
+            "-- instance.by_keys\nselect {COLUMNS} from instance where tenant = $1 and workflow = $2 and business_key = $3"
+        );
+        let rows = keys.iter().map(|key| vec![tenant.into(), workflow.into(), key.into()]).collect();
+        let rows = self.pool.reader().await?.each(AssertSqlSafe(pg), AssertSqlSafe(lite), rows).await?;
+        rows.iter().map(read).collect()
     }
 
     pub(crate) async fn children(&self, parent: InstanceId) -> Result<Vec<Instance>> {
@@ -131,7 +139,9 @@ pub(crate) async fn insert(c: &mut Conn, news: &[NewInstance]) -> Outcome<Vec<Su
     if news.is_empty() {
         return Ok(Vec::new());
     }
-    inbox::hold_addresses(c, news.iter().filter_map(|n| n.address.clone()).collect(), inbox::Hold::Shared).await?;
+    // A post may know it by its address or by its id.
+    let names = news.iter().flat_map(|n| [Some(n.id.to_string()), n.address.clone()]).flatten();
+    inbox::hold_addresses(c, names.collect(), inbox::Hold::Shared).await?;
     let created = c.insert(&INSERT, news.iter().map(row_of).collect()).await?;
     let mut created: BTreeSet<Uuid> = created.iter().map(|row| row.get("id")).collect::<Result<_>>()?;
     let held = hold_duplicates(c, news, &created).await?;

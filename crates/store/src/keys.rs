@@ -52,18 +52,7 @@ impl Sql {
     }
 
     pub(crate) async fn verify_audit(&self, tenant: &str) -> Result<Option<i64>> {
-        let mut before = String::new();
-        let rows = self
-            .all("-- audit.verify\nselect * from audit where tenant = $1 order by seq", vec![tenant.into()])
-            .await?;
-        for (row, seq) in rows.iter().zip(1..) {
-            let hash: String = row.get("hash")?;
-            if row.get::<i64>("seq")? != seq || hash != chain::act(&before, tenant, seq, &act(row)?) {
-                return Ok(Some(seq));
-            }
-            before = hash;
-        }
-        Ok(None)
+        Ok(broken_act(&mut self.pool.reader().await?, tenant).await?)
     }
 
     pub(crate) async fn setting(&self, name: &str) -> Result<Option<serde_json::Value>> {
@@ -158,6 +147,21 @@ fn api_key(row: &Row) -> Result<ApiKey> {
 fn act(row: &Row) -> Result<Act> {
     let (who, what, subject) = (row.get("who")?, row.get("what")?, row.get("subject")?);
     Ok(Act { who, what, subject, detail: row.json("detail")?, at: row.time("at")? })
+}
+
+/// The first broken link of a tenant's chain.
+pub(crate) async fn broken_act(c: &mut Conn, tenant: &str) -> Outcome<Option<i64>> {
+    let mut before = String::new();
+    let rows =
+        c.all("-- audit.verify\nselect * from audit where tenant = $1 order by seq", vec![tenant.into()]).await?;
+    for (row, seq) in rows.iter().zip(1..) {
+        let hash: String = row.get("hash")?;
+        if row.get::<i64>("seq")? != seq || hash != chain::act(&before, tenant, seq, &act(row)?) {
+            return Ok(Some(seq));
+        }
+        before = hash;
+    }
+    Ok(None)
 }
 
 /// Appends one link. Two writers at once: the second meets the first one's number and goes again behind it.

@@ -50,7 +50,8 @@ impl Store {
         }
     }
 
-    /// Gives claims back with no byte sent: claims = 0, token compared.
+    /// Gives claims back with no byte sent, token compared: each takes back its own count only, so that a row which was claimed before
+    /// in this state stays one that may have been sent.
     pub async fn release(&self, claims: Vec<LetGo>) -> Result<()> {
         match &self.inner {
             Inner::Sql(sql) => sql.release(claims).await,
@@ -68,9 +69,14 @@ impl Store {
 
     /// One machine by its business key.
     pub async fn instance_by_key(&self, tenant: &str, workflow: &str, key: &str) -> Result<Option<Instance>> {
+        Ok(self.instances_by_keys(tenant, workflow, &[key.to_owned()]).await?.pop())
+    }
+
+    /// The machines that have one of these business keys, in no order. No key may be named twice.
+    pub async fn instances_by_keys(&self, tenant: &str, workflow: &str, keys: &[String]) -> Result<Vec<Instance>> {
         match &self.inner {
-            Inner::Sql(sql) => sql.instance_by_key(tenant, workflow, key).await,
-            Inner::Memory(memory) => memory.lock().instance_by_key(tenant, workflow, key),
+            Inner::Sql(sql) => sql.instances_by_keys(tenant, workflow, keys).await,
+            Inner::Memory(memory) => memory.lock().instances_by_keys(tenant, workflow, keys),
         }
     }
 

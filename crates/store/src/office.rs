@@ -1,8 +1,8 @@
 //! What serves all machines: people, keys, audit, settings, lanes, schedules, watchers.
 
 use crate::{
-    Act, ApiKey, AuditPlan, Count, Finding, Freeze, Idempotency, Inner, LaneState, Moment, Result, Saved, Schedule,
-    Store,
+    Act, ApiKey, AuditPlan, Count, Error, Finding, Freeze, Idempotency, Inner, LaneState, Moment, Result, Saved,
+    Schedule, Store,
 };
 use domain::{InstanceId, Person, Time};
 use serde_json::Value;
@@ -11,9 +11,15 @@ use uuid::Uuid;
 impl Store {
     /// Keeps a snapshot of a person, once per (tenant, all four fields), sealed.
     pub async fn put_person(&self, tenant: &str, person: &Person) -> Result<Uuid> {
+        let ids = self.put_persons(tenant, std::slice::from_ref(person)).await?;
+        ids.first().copied().ok_or(Error::Unavailable)
+    }
+
+    /// Keeps snapshots of many people in one transaction, and answers in order.
+    pub async fn put_persons(&self, tenant: &str, persons: &[Person]) -> Result<Vec<Uuid>> {
         match &self.inner {
-            Inner::Sql(sql) => sql.put_person(tenant, person).await,
-            Inner::Memory(memory) => memory.lock().put_person(tenant, person),
+            Inner::Sql(sql) => sql.put_persons(tenant, persons).await,
+            Inner::Memory(memory) => memory.lock().put_persons(tenant, persons),
         }
     }
 

@@ -1,10 +1,11 @@
 //! People: snapshots sealed field by field, found through blind indexes (security.md §1).
 
 use crate::connect::work;
-use crate::sql::{Into, Row, Value};
-use crate::vault::{Keys, Place};
+use crate::sql::{Conn, Into, Outcome, Row, Value};
+use crate::vault::{Keys, Place, Vault};
 use crate::{Error, Result, Sql};
 use domain::{BankCard, Cellphone, IdCard, Person, PersonName, ids};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::PoisonError;
 use uuid::Uuid;
 
@@ -19,25 +20,29 @@ const INSERT: Into = Into {
 const CACHED: usize = 4096;
 
 impl Sql {
-    pub(crate) async fn put_person(&self, tenant: &str, person: &Person) -> Result<Uuid> {
+    pub(crate) async fn put_persons(&self, tenant: &str, persons: &[Person]) -> Result<Vec<Uuid>> {
         let keys = self.keys_of(tenant).await?;
-        let fields =
-            [person.name.expose(), person.id_card.expose(), person.cellphone.expose(), person.bankcard.expose()];
-        let fingerprint = self.vault.fingerprint(tenant, "person", &fields);
-        let known = "-- person.known\nselect id from person where tenant = $1 and fingerprint = $2";
-        if let Some(row) = self.one(known, vec![tenant.into(), (&fingerprint).into()]).await? {
-            return row.get("id");
+        let prints: Vec<String> = persons.iter().map(|person| fingerprint(&self.vault, tenant, person)).collect();
+        let distinct: BTreeMap<&String, &Person> = prints.iter().zip(persons).collect();
+        let asked: Vec<Vec<Value>> = distinct.keys().map(|print| vec![tenant.into(), (*print).into()]).collect();
+        let mut ids = known(&mut self.pool.reader().await?, asked).await?;
+        // In order of fingerprints, so that two uploads never wait for each other crosswise.
+        let new = distinct.into_iter().filter(|(print, _)| !ids.contains_key(*print));
+        let real = self.clock.real();
+        let rows: Vec<Vec<Value>> =
+            new.map(|(print, person)| row_of(&keys, ids::draw(real), tenant, print, person)).collect();
+        if !rows.is_empty() {
+            let work = work(move |c| {
+                let asked = rows.iter().map(|row| row[1..=2].to_vec()).collect();
+                let rows = rows.clone();
+                Box::pin(async move {
+                    c.insert(&INSERT, rows).await?;
+                    known(c, asked).await
+                })
+            });
+            ids.extend(self.pool.write(work).await?);
         }
-        let row = row_of(&keys, ids::draw(self.clock.real()), tenant, &fingerprint, person);
-        let (tenant, fingerprint) = (tenant.to_owned(), fingerprint);
-        let work = work(move |c| {
-            let (row, values) = (row.clone(), vec![(&tenant).into(), (&fingerprint).into()]);
-            Box::pin(async move {
-                c.insert(&INSERT, vec![row]).await?;
-                Ok(c.one(known, values).await?.ok_or(Error::Unavailable)?.get("id")?)
-            })
-        });
-        self.pool.write(work).await
+        prints.iter().map(|print| ids.get(print).copied().ok_or(Error::Unavailable)).collect()
     }
 
     pub(crate) async fn person(&self, tenant: &str, id: Uuid) -> Result<Option<Person>> {
@@ -79,6 +84,21 @@ impl Sql {
                    where a.tenant = $1 and a.id = $2 order by b.id";
         self.all(sql, vec![tenant.into(), id.into()]).await?.iter().map(|row| row.get("id")).collect()
     }
+}
+
+/// What makes two snapshots the same: all four fields.
+pub(crate) fn fingerprint(vault: &Vault, tenant: &str, person: &Person) -> String {
+    let fields = [person.name.expose(), person.id_card.expose(), person.cellphone.expose(), person.bankcard.expose()];
+    vault.fingerprint(tenant, "person", &fields)
+}
+
+/// The snapshots there are, by fingerprint.
+async fn known(c: &mut Conn, asked: Vec<Vec<Value>>) -> Outcome<HashMap<String, Uuid>> {
+    let pg = "-- person.known\nselect p.id, p.fingerprint from unnest($1::text[], $2::text[]) x(tenant, print) \
+              join person p on p.tenant = x.tenant and p.fingerprint = x.print";
+    let lite = "-- person.known\nselect id, fingerprint from person where tenant = $1 and fingerprint = $2";
+    let rows = c.each(pg, lite, asked).await?;
+    Ok(rows.iter().map(|row| Ok((row.get("fingerprint")?, row.get("id")?))).collect::<Result<_>>()?)
 }
 
 fn row_of(keys: &Keys, id: Uuid, tenant: &str, fingerprint: &str, person: &Person) -> Vec<Value> {

@@ -194,6 +194,8 @@ pub struct Turn {
     pub head: String,
     pub state: Value,
     pub state_name: String,
+    /// Whether that state is at rest: its coming there is told in the outbox (I20).
+    pub resting: bool,
     pub due: Due,
     /// `signals` as claimed: a post since then makes the row due now.
     pub seen: i64,
@@ -221,7 +223,7 @@ pub enum Committed {
     Forbidden(String),
 }
 
-/// Gives a claim back with no byte sent and nothing written: claims = 0.
+/// Gives a claim back with no byte sent and nothing written: the row counts one claim less, which is none for a row claimed once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LetGo {
     pub id: InstanceId,

@@ -68,11 +68,13 @@ pub(crate) fn classify(error: &sqlx::Error) -> Fail {
         (true, c) if c.starts_with("23") => {
             Fail::Store(Error::Forbidden(db.constraint().unwrap_or("not_null").to_owned()))
         }
-        // Bad data (NUL in text, a number out of range) is this row's fault for ever, not the database's.
-        (true, c) if c.starts_with("22") => Fail::Store(Error::Forbidden("data".to_owned())),
+        // Bad data (NUL in text, a number out of range, a value too long for its index) is this row's fault for ever, not the
+        // database's: the group must find the offender instead of failing with it again and again.
+        (true, c) if c.starts_with("22") || c.starts_with("54") => Fail::Store(Error::Forbidden("data".to_owned())),
         (false, c) if c.parse::<i64>().is_ok_and(|code| code & 0xff == 19) => {
             Fail::Store(Error::Forbidden(lite_rule(db.message())))
         }
+        (false, "18") => Fail::Store(Error::Forbidden("data".to_owned())),
         (false, "5" | "517" | "261") => Fail::Again,
         (_, code) => {
             tracing::error!(code, "database refused a statement");

@@ -1,5 +1,6 @@
 //! What watchers ask: counts, the oldest due row, limbo, money at risk.
 
+use crate::audits::rules::{listed, pairs};
 use crate::sql::Row;
 use crate::{Count, Finding, Moment, Result, Sql};
 use domain::Time;
@@ -33,15 +34,13 @@ impl Sql {
     }
 
     pub(crate) async fn limbo(&self, now: Moment, resting: &[(String, String)]) -> Result<Finding> {
-        // Workflow and state in one word; neither contains a space.
-        let resting: Vec<String> = resting.iter().map(|(workflow, state)| format!("{workflow} {state}")).collect();
         let sql = format!(
             "-- instance.limbo\nselect i.id from instance i where i.wake_at is null and (i.claimed_until is null or i.claimed_until <= $1) \
              and not {} and not exists (select 1 from task t where t.instance = i.id and t.closed_at is null) \
              and not exists (select 1 from \"case\" c where c.instance = i.id and c.state <> 'resolved') order by i.id",
-            self.listed("i.workflow || ' ' || i.state_name", 2)
+            listed(self.kind(), "i.workflow || ' ' || i.state_name", 2)
         );
-        let lost = self.all(AssertSqlSafe(sql), vec![now.real.into(), resting.into()]).await?;
+        let lost = self.all(AssertSqlSafe(sql), vec![now.real.into(), pairs(resting).into()]).await?;
         let lost = lost.iter().map(|row| Ok(row.id("id")?.to_string())).collect::<Result<_>>()?;
         Ok(finding("L-2", lost))
     }

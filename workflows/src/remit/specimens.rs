@@ -139,6 +139,7 @@ fn states() -> Vec<Remit> {
             why: Why::Bug("a bug".into()),
             back: Box::new(At::CancelInDoubt { doubt: Doubt::new(since, since), sends: 1, refusal: None }),
         }),
+        paid(At::ClosedExternally),
     ]
 }
 

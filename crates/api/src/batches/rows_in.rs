@@ -6,14 +6,10 @@ use crate::orders;
 use crate::orders::draft::Draft;
 use crate::problem::{Error, FieldError};
 use crate::role::Caller;
-use domain::{InstanceId, Money};
+use domain::{InstanceId, Money, Person};
 use engine::New;
-use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::HashMap;
 use store::{BatchRow, RowError};
-
-/// Rows looked up or stored at once.
-const AT_ONCE: usize = 16;
 
 /// A row that was judged.
 pub(crate) struct Judged {
@@ -86,17 +82,21 @@ fn named(mut faults: Vec<FieldError>, csv: bool) -> Vec<FieldError> {
 
 /// Compares with the orders there are.
 pub(crate) async fn compare(api: &Api, caller: &Caller, judged: Vec<Judged>) -> Result<Vec<Judged>, Error> {
-    let one = |mut row: Judged| async move {
-        let Ok(draft) = &row.draft else { return Ok(row) };
-        let found = api.store().instance_by_key(&caller.tenant, orders::WORKFLOW, &draft.business_key).await?;
-        match found {
-            Some(order) if order.content_hash == draft.content_hash(api, &caller.tenant, None) => row.known = true,
+    let drafts = || judged.iter().filter_map(|row| row.draft.as_ref().ok());
+    let keys: Vec<String> = drafts().map(|draft| draft.business_key.clone()).collect();
+    let orders = api.store().instances_by_keys(&caller.tenant, orders::WORKFLOW, &keys).await?;
+    let known: HashMap<String, String> =
+        orders.into_iter().map(|order| (order.business_key, order.content_hash)).collect();
+    let one = |mut row: Judged| {
+        let Ok(draft) = &row.draft else { return row };
+        match known.get(&draft.business_key) {
+            Some(hash) if *hash == draft.content_hash(api, &caller.tenant, None) => row.known = true,
             Some(_) => row.draft = Err(vec![conflict()]),
             None => {}
         }
-        Ok::<Judged, Error>(row)
+        row
     };
-    stream::iter(judged).map(one).buffered(AT_ONCE).try_collect().await
+    Ok(judged.into_iter().map(one).collect())
 }
 
 fn conflict() -> FieldError {
@@ -126,29 +126,24 @@ pub(crate) async fn prepare(
     batch: InstanceId,
     judged: Vec<Judged>,
 ) -> Result<Vec<BatchRow>, Error> {
-    let one = |row: Judged| async move {
+    let people: Vec<Person> =
+        judged.iter().filter_map(|row| row.draft.as_ref().ok()).map(|draft| draft.person.clone()).collect();
+    let mut persons = api.store().put_persons(&caller.tenant, &people).await?.into_iter();
+    let mut one = |row: Judged| {
         let draft = match row.draft {
             Ok(draft) => draft,
             Err(faults) => {
-                return Ok(BatchRow {
-                    row: row.row,
-                    prepared: None,
-                    amount_fen: 0,
-                    errors: faults.into_iter().map(row_error).collect(),
-                });
+                let errors = faults.into_iter().map(row_error).collect();
+                return Ok(BatchRow { row: row.row, prepared: None, amount_fen: 0, errors });
             }
         };
-        let person = api.store().put_person(&caller.tenant, &draft.person).await?;
+        let person = persons.next().ok_or(Error::Internal)?;
         let order = draft.order(api, &caller.tenant, person, None)?;
         let prepared = api.engine().prepare(New { batch_row: Some((batch, row.row)), ..order })?;
-        Ok::<BatchRow, Error>(BatchRow {
-            row: row.row,
-            prepared: Some(prepared),
-            amount_fen: draft.terms.asked.money().fen(),
-            errors: Vec::new(),
-        })
+        let amount_fen = draft.terms.asked.money().fen();
+        Ok(BatchRow { row: row.row, prepared: Some(prepared), amount_fen, errors: Vec::new() })
     };
-    stream::iter(judged).map(one).buffered(AT_ONCE).try_collect().await
+    judged.into_iter().map(&mut one).collect()
 }
 
 fn row_error(fault: FieldError) -> RowError {

@@ -213,7 +213,7 @@ impl World {
         }
     }
 
-    fn mail_of(&self, id: InstanceId) -> impl Iterator<Item = &Mail> {
+    pub(super) fn mail_of(&self, id: InstanceId) -> impl Iterator<Item = &Mail> {
         let from = (id, Time::from_millis(i64::MIN), Uuid::nil());
         self.mail
             .range(from..)
@@ -225,7 +225,8 @@ impl World {
         for claim in claims {
             if self.machines.get(&claim.id).is_some_and(|machine| machine.token == Some(claim.token)) {
                 self.machines.change(&claim.id, |machine| {
-                    (machine.row.claims, machine.row.claimed_until, machine.token) = (0, None, None);
+                    machine.row.claims -= 1;
+                    (machine.row.claimed_until, machine.token) = (None, None);
                     if claim.wake_at.is_some() && machine.signals <= machine.seen {
                         machine.row.wake_at = claim.wake_at;
                     }
@@ -240,9 +241,10 @@ impl World {
         Ok(self.machines.get(&id).map(|machine| machine.row.clone()))
     }
 
-    pub(crate) fn instance_by_key(&self, tenant: &str, workflow: &str, key: &str) -> Result<Option<Instance>> {
-        let id = self.by_key.get(&(tenant.to_owned(), workflow.to_owned(), key.to_owned()));
-        id.map_or(Ok(None), |id| self.instance(*id))
+    pub(crate) fn instances_by_keys(&self, tenant: &str, workflow: &str, keys: &[String]) -> Result<Vec<Instance>> {
+        let id = |key: &String| self.by_key.get(&(tenant.to_owned(), workflow.to_owned(), key.clone()));
+        let rows = keys.iter().filter_map(id).filter_map(|id| self.machines.get(id));
+        Ok(rows.map(|machine| machine.row.clone()).collect())
     }
 
     pub(crate) fn children(&self, parent: InstanceId) -> Result<Vec<Instance>> {

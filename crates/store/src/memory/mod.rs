@@ -8,6 +8,9 @@ mod records;
 mod batch;
 mod office;
 mod watch;
+mod audits;
+#[cfg(test)]
+mod broken;
 
 use crate::vault::Vault;
 use crate::{

@@ -8,14 +8,16 @@ use serde_json::Value;
 use uuid::Uuid;
 
 impl World {
-    pub(crate) fn put_person(&mut self, tenant: &str, person: &Person) -> Result<Uuid> {
-        let fields =
-            [person.name.expose(), person.id_card.expose(), person.cellphone.expose(), person.bankcard.expose()];
-        let fingerprint = self.vault.fingerprint(tenant, "person", &fields);
-        let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, fingerprint.as_bytes());
-        self.people.put((tenant.to_owned(), id), person.clone());
+    pub(crate) fn put_persons(&mut self, tenant: &str, persons: &[Person]) -> Result<Vec<Uuid>> {
+        let mut ids = Vec::with_capacity(persons.len());
+        for person in persons {
+            let fingerprint = person::fingerprint(&self.vault, tenant, person);
+            let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, fingerprint.as_bytes());
+            self.people.put((tenant.to_owned(), id), person.clone());
+            ids.push(id);
+        }
         self.people.end(true);
-        Ok(id)
+        Ok(ids)
     }
 
     pub(crate) fn person(&self, tenant: &str, id: Uuid) -> Result<Option<Person>> {

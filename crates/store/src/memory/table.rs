@@ -38,6 +38,12 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
         true
     }
 
+    /// Only what breaks a row on purpose takes one away.
+    #[cfg(test)]
+    pub(super) fn remove(&mut self, key: &K) {
+        self.rows.remove(key);
+    }
+
     pub(super) fn values(&self) -> Values<'_, K, V> {
         self.rows.values()
     }

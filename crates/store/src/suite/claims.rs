@@ -112,6 +112,21 @@ async fn letting_go_counts_nothing() {
 }
 
 #[tokio::test]
+async fn f2_letting_go_never_forgets_an_earlier_claim() {
+    for fresh in testing::stores().await {
+        let id = put(&fresh, machine("a")).await;
+        let short = ClaimAsk { lease: Duration::from_millis(1), ..ask(&fresh, t(1)) };
+        fresh.store.claim(short).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        for _ in 0..3 {
+            let again = claim_one(&fresh, id).await;
+            assert_eq!(again.claims, 2, "the first worker is gone, and may have sent");
+            fresh.store.release(vec![LetGo { id, token: again.token, wake_at: None }]).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
 async fn f15_a_post_during_a_claim_is_not_lost() {
     for fresh in testing::stores().await {
         let id = put(&fresh, machine("a")).await;

@@ -182,7 +182,7 @@ async fn telling_answering_and_emitting() {
         let answer = Write::Answer { ask: ask.id, body: json!({ "yes": true }) };
         let rest =
             Turn { writes: vec![emit(1), tell, answer, emit(2)], due: due("-", 3, None), ..turn(&claimed, "settled") };
-        assert!(is_done(&commit(&fresh, Turn { consumed: vec![ask.id], ..rest }).await));
+        assert!(is_done(&commit(&fresh, Turn { consumed: vec![ask.id], resting: true, ..rest }).await));
         assert_eq!(fresh.store.answer(ask.id).await.unwrap(), Some(json!({ "yes": true })));
         let told = claim_all(&fresh, t(6)).await;
         assert_eq!((told.len(), told[0].id, told[0].inbox[0].event.clone()), (1, b, json!("ChildSettled")));

@@ -1,6 +1,7 @@
 use super::*;
 use crate::testing;
 use domain::record::{OpenTask, Write};
+use std::collections::BTreeSet;
 
 #[tokio::test]
 async fn submit_creates_knows_and_differs() {
@@ -39,6 +40,20 @@ async fn i18_of_32_submits_of_one_key_one_makes_the_row() {
             created += i32::from(matches!(task.await.unwrap(), Submitted::Created(_)));
         }
         assert_eq!(created, 1, "{:?}", fresh.store.kind());
+    }
+}
+
+#[tokio::test]
+async fn machines_are_found_by_many_keys_at_once() {
+    for fresh in testing::stores().await {
+        let (a, b) = (put(&fresh, machine("a")).await, put(&fresh, machine("b")).await);
+        put(&fresh, NewInstance { tenant: "other".into(), ..machine("c") }).await;
+        let keys = ["a", "b", "c"].map(str::to_owned);
+        let found = fresh.store.instances_by_keys("acme", "order", &keys).await.unwrap();
+        let found: BTreeSet<InstanceId> = found.iter().map(|row| row.id).collect();
+        assert_eq!(found, BTreeSet::from([a, b]));
+        assert_eq!(fresh.store.instance_by_key("acme", "order", "b").await.unwrap().unwrap().id, b);
+        assert!(fresh.store.instance_by_key("acme", "order", "c").await.unwrap().is_none());
     }
 }
 
@@ -141,10 +156,13 @@ async fn posts_and_machines_that_cross_always_meet() {
             let address = format!("main/cross{round}");
             let new = NewInstance { address: Some(address.clone()), ..machine(&address) };
             let (store, id) = (fresh.store.clone(), new.id);
+            let to = if round % 2 == 0 { Target::Address(address) } else { Target::Instance(id) };
             let submit = tokio::spawn(async move { store.submit(vec![new]).await.unwrap() });
-            let posted = fresh.store.post(vec![post(Target::Address(address), None)]).await.unwrap();
+            let posted = fresh.store.post(vec![post(to, None)]).await.unwrap();
             submit.await.unwrap();
             assert_eq!(fresh.store.letters(id).await.unwrap().len(), 1, "{:?} {posted:?}", fresh.store.kind());
+            let heard = claim_one(&fresh, id).await;
+            assert_eq!((heard.signals, heard.inbox.len()), (1, 1), "{:?} {posted:?}", fresh.store.kind());
         }
         assert!(fresh.store.orphans(t(10)).await.unwrap().is_empty());
     }

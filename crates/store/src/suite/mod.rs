@@ -4,15 +4,17 @@ mod machines;
 mod claims;
 mod commits;
 mod rules;
-mod office;
+pub(crate) mod office;
 mod people;
 mod audits;
+mod watch;
 mod schema;
 mod bench;
 
 use crate::connect::work;
 use crate::testing::Fresh;
 use crate::*;
+pub(crate) use audits::Sound;
 use domain::{InstanceId, Money, Time, ids};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
@@ -96,9 +98,10 @@ fn turn(claimed: &Claimed, state_name: &str) -> Turn {
         head: claimed.head.clone(),
         state: json!(state_name),
         state_name: state_name.to_owned(),
+        resting: false,
         due: due("-", 3, Some(t(100))),
         seen: claimed.signals,
-        lines: vec![line(state_name)],
+        lines: vec![Line { from: claimed.state_name.clone(), ..line(state_name) }],
         consumed: vec![],
         writes: vec![],
         children: vec![],

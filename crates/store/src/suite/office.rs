@@ -4,7 +4,7 @@ use domain::clock::Pace;
 use domain::record::{Move, OpenCase, OpenTask, Severity, Write};
 use std::time::Duration;
 
-pub(super) fn case(kind: &str) -> OpenCase {
+pub(crate) fn case(kind: &str) -> OpenCase {
     OpenCase {
         id: ids::draw(t(5)),
         kind: kind.into(),

@@ -5,7 +5,7 @@ use domain::{BankCard, Cellphone, IdCard, Person, PersonName};
 
 const NAME: &str = "欧阳金丝雀";
 
-fn person(card: &str) -> Person {
+pub(super) fn person(card: &str) -> Person {
     let digits = "11010119900307001";
     Person {
         name: PersonName::parse(NAME).unwrap(),
@@ -32,6 +32,18 @@ async fn people_are_kept_once_and_found_by_every_mark() {
         assert!(store.find_persons("other", NAME).await.unwrap().is_empty());
         assert!(store.find_persons("acme", "4321").await.unwrap().is_empty());
         assert_eq!(store.persons_same_id("acme", id).await.unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn many_people_are_kept_in_one_go_and_answered_in_order() {
+    for fresh in testing::stores().await {
+        let (a, b) = (person("4111111111111111"), person("5500000000000004"));
+        let known = fresh.store.put_person("acme", &b).await.unwrap();
+        let ids = fresh.store.put_persons("acme", &[a.clone(), b.clone(), a.clone()]).await.unwrap();
+        assert_eq!((ids.len(), ids[0] == ids[2], ids[1]), (3, true, known));
+        assert_eq!(fresh.store.person("acme", ids[0]).await.unwrap(), Some(a));
+        assert!(fresh.store.put_persons("acme", &[]).await.unwrap().is_empty());
     }
 }
 
