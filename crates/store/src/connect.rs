@@ -225,7 +225,7 @@ impl Pool {
             let read = work(&mut conn).await;
             // Nothing was written: a connection that cannot roll back is cleaned by the pool's hook, or closed.
             let _ = conn.run("ROLLBACK").await;
-            Ok::<T, Fail>(read?)
+            read
         };
         Ok(tokio::spawn(task).await.unwrap_or(Err(Fail::Store(Error::Unavailable)))?)
     }
