@@ -12,6 +12,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use store::fail_point;
 
 /// One send, as the engine saw it.
 struct Outcome {
@@ -95,6 +96,7 @@ impl Drive<'_> {
             let open = allowed && machine.lock().unwrap_or_else(PoisonError::into_inner).may_send(request, &cx);
             sent_at.store(cx.now.millis(), Ordering::SeqCst);
             shut.store(!open, Ordering::SeqCst);
+            fail_point("call");
             open
         };
         let ask = Ask {
@@ -106,6 +108,7 @@ impl Drive<'_> {
             gate: &gate,
         };
         let sent = engine.providers.call(ask).await;
+        fail_point("call.answered");
         let (sent_at, shut) = (Time::from_millis(sent_at.load(Ordering::SeqCst)), shut.load(Ordering::SeqCst));
         Outcome { sent, sent_at, shut }
     }

@@ -2,7 +2,7 @@
 
 use crate::{Engine, Result};
 use std::time::Duration;
-use store::{ClaimAsk, Claimed, LetGo};
+use store::{ClaimAsk, Claimed, LetGo, fail_point};
 
 /// How old the freeze switches may be when rows are taken.
 const FREEZE_AGE: Duration = Duration::from_secs(1);
@@ -22,6 +22,7 @@ impl Engine {
         }
         let (closed_lanes, per_lane) = self.lanes.closed(&self.rules, now.real);
         let ask = ClaimAsk { limit: room, closed_lanes, per_lane, lease: self.rules.lease, now };
+        fail_point("claim");
         Ok(self.store.claim(ask).await?)
     }
 
@@ -33,7 +34,13 @@ impl Engine {
         if claims.is_empty() {
             return Ok(());
         }
-        Ok(self.store.release(claims).await?)
+        Ok(self.give_back(claims).await?)
+    }
+
+    /// Every claim that is given back passes here.
+    pub(crate) async fn give_back(&self, claims: Vec<LetGo>) -> store::Result<()> {
+        fail_point("release");
+        self.store.release(claims).await
     }
 
     /// Gives leased tokens back to the fleet when this process stops calling.

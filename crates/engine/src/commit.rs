@@ -3,7 +3,7 @@
 
 use crate::Engine;
 use metrics::histogram;
-use store::{Committed, Error, LetGo, Result, Turn};
+use store::{Committed, Error, LetGo, Result, Turn, fail_point};
 use tokio::sync::{mpsc, oneshot};
 
 /// Where turns are committed.
@@ -35,7 +35,7 @@ impl Committer {
 
     pub(crate) async fn let_go(&self, engine: &Engine, claim: LetGo) -> Result<()> {
         match self {
-            Committer::Direct => engine.store.release(vec![claim]).await,
+            Committer::Direct => engine.give_back(vec![claim]).await,
             Committer::Grouped(gather) => {
                 let (done, answer) = oneshot::channel();
                 gather.send(Waiting::LetGo(claim, done)).await.map_err(|_| Error::Unavailable)?;
@@ -68,7 +68,7 @@ pub async fn commit_group(engine: &Engine, group: Vec<Waiting>) {
         }
     }
     if !claims.is_empty() {
-        let answer = engine.store.release(claims).await;
+        let answer = engine.give_back(claims).await;
         for done in released {
             let _ = done.send(answer.clone());
         }
@@ -78,6 +78,7 @@ pub async fn commit_group(engine: &Engine, group: Vec<Waiting>) {
 async fn commit_turns(engine: &Engine, turns: Vec<Turn>) -> Vec<Result<Committed>> {
     let size = turns.len();
     histogram!("levee_commit_batch_size").record(u32::try_from(size).unwrap_or(u32::MAX));
+    fail_point("commit");
     match engine.store.commit(turns).await {
         Ok(answers) => answers.into_iter().map(Ok).collect(),
         Err(error) => vec![Err(error); size],

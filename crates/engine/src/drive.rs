@@ -13,6 +13,7 @@ use crate::draft::Draft;
 use crate::finish::{load, quarantine};
 use crate::seat::Seat;
 use domain::effect::EffectClass;
+use domain::planted::{Bug, planted};
 use metrics::counter;
 use serde_json::json;
 use std::ops::ControlFlow::{self, Break, Continue};
@@ -165,7 +166,7 @@ impl<'a> Drive<'a> {
 
     /// Somebody held this row in this state, and is gone: a call may have left (F2, F3).
     pub(crate) fn take_over(&mut self) {
-        if self.row.claims < 2 {
+        if self.row.claims < 2 || planted(Bug::ForgetTakeover) {
             return;
         }
         let cx = self.seat.cx();

@@ -9,7 +9,7 @@ use metrics::counter;
 use serde_json::json;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::time::Duration;
-use store::{Claimed, Committed, Error, LetGo};
+use store::{Claimed, Committed, Error, LetGo, fail_point};
 use workflows::book::{self, Running};
 
 /// When a row that does not load is looked at again: a newer program may know it.
@@ -169,11 +169,12 @@ pub(crate) async fn quarantine(engine: &Engine, row: &Claimed, why: &str, give_b
         facts: json!({ "why": why, "workflow": row.workflow, "state": row.state_name }),
         group: None,
     };
+    fail_point("open_case");
     if engine.store.open_case(row.id, &row.tenant, case).await.is_err() {
         return Driven::Unavailable;
     }
     let claim = LetGo { id: row.id, token: row.token, wake_at: Some(engine.after(QUARANTINE)) };
-    if give_back && engine.store.release(vec![claim]).await.is_err() {
+    if give_back && engine.give_back(vec![claim]).await.is_err() {
         return Driven::Unavailable;
     }
     Driven::Quarantined

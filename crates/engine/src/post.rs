@@ -4,7 +4,7 @@ use crate::{Engine, Error, Result};
 use domain::{InstanceId, ids};
 use serde_json::Value;
 use std::time::Duration;
-use store::{Post, Posted, Target};
+use store::{Post, Posted, Target, fail_point};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
@@ -25,6 +25,7 @@ pub struct Ask<'a> {
 impl Engine {
     /// Makes a message durable and rings.
     pub async fn post(&self, post: Post) -> Result<Posted> {
+        fail_point("post");
         let posted = self.store.post(vec![post]).await?;
         self.bell.ring();
         Ok(posted.into_iter().next().unwrap_or(Posted::Duplicate))
@@ -56,6 +57,7 @@ impl Engine {
         loop {
             // A store that is away for a moment has not lost the question.
             if let Ok(Some(answer)) = self.store.answer(id).await {
+                fail_point("answer");
                 return Ok(Some(answer));
             }
             let left = until.saturating_duration_since(Instant::now());

@@ -6,7 +6,7 @@ use domain::InstanceId;
 use domain::record::{Spawn, Write};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use store::{Due, Guard, Held, NewInstance, Submitted};
+use store::{Due, Guard, Held, NewInstance, Submitted, fail_point};
 use uuid::Uuid;
 use workflows::book;
 
@@ -71,13 +71,13 @@ impl Engine {
     pub async fn submit(&self, new: New) -> Result<Submitted> {
         let prepared = self.prepare(new)?;
         let id = prepared.id;
-        let submitted = self.store.submit(vec![prepared]).await?;
-        self.bell.ring();
+        let submitted = self.submit_all(vec![prepared]).await?;
         submitted.into_iter().next().ok_or(Error::UnknownInstance(id))
     }
 
     /// Starts machines in one transaction, and answers in order.
     pub async fn submit_all(&self, prepared: Vec<NewInstance>) -> Result<Vec<Submitted>> {
+        fail_point("submit");
         let submitted = self.store.submit(prepared).await?;
         self.bell.ring();
         Ok(submitted)

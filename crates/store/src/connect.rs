@@ -5,7 +5,7 @@
 //! that transaction lives in a task of its own, which nobody can drop.
 
 use crate::sql::{Conn, Fail, Pool, classify};
-use crate::{Error, Options, Result};
+use crate::{Error, Options, Result, fail_point};
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -248,7 +248,9 @@ where
     .await?;
     match work(&mut conn).await {
         Ok(answer) => {
+            fail_point("transaction.written");
             commit(pool, &mut conn).await?;
+            fail_point("transaction.committed");
             Ok(answer)
         }
         Err(fail) => {

@@ -3,6 +3,7 @@
 //! The only SQL of levee. The safety rules are repeated here as constraints (S-A … S-E): a bug, or a psql session, cannot break them.
 
 mod error;
+mod failpoint;
 pub mod rows;
 mod extra;
 mod machines;
@@ -36,6 +37,7 @@ mod suite;
 
 pub use error::{Error, Result};
 pub use extra::*;
+pub use failpoint::fail_point;
 pub use rows::*;
 
 use database::Sql;
