@@ -13,6 +13,7 @@ pub mod levee;
 pub mod payday;
 pub mod payer;
 pub mod truth;
+pub mod monkey;
 
 pub use far::Far;
 pub use http::{Answer, Http};

@@ -73,7 +73,7 @@ impl Payer {
         let mut permits = Vec::new();
         for ((remit, _), answer) in wanted.iter().zip(asked) {
             // 503 and silence decide nothing: the same request goes again, and collects the answer there is.
-            let Some(answer) = answer.filter(|answer| answer.status != 503) else { continue };
+            let Some(answer) = answer.filter(|answer| !undecided(answer)) else { continue };
             self.asking.remove(remit);
             if answer.status == 201 {
                 *self.attempts.entry(remit.clone()).or_default() += 1;
@@ -201,13 +201,18 @@ impl Payer {
             return false;
         };
         assert!(
-            answer.status == 202 || answer.status >= 500,
+            answer.status == 202 || undecided(&answer),
             "a report was refused with {}: {}",
             answer.status,
             answer.text()
         );
         answer.status == 202
     }
+}
+
+/// Nobody knows yet: levee cannot say, or an earlier request under the same key still runs.
+fn undecided(answer: &Answer) -> bool {
+    answer.status >= 500 || (answer.status == 409 && answer.json()["code"] == "idempotency_running")
 }
 
 fn text(value: &Value) -> &str {

@@ -92,6 +92,16 @@ impl Process {
         let _ended = self.child.wait();
     }
 
+    /// SIGSTOP: it stands still, and does not know it.
+    pub fn pause(&self) {
+        signal("STOP", self.child.id());
+    }
+
+    /// SIGCONT.
+    pub fn go_on(&self) {
+        signal("CONT", self.child.id());
+    }
+
     /// SIGTERM, and how it ended.
     #[track_caller]
     pub fn terminate(&mut self, within: Duration) -> ExitStatus {

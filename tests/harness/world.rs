@@ -107,9 +107,14 @@ impl World {
     /// A process without HTTP.
     #[track_caller]
     pub fn worker(&self, name: &str) -> Process {
-        let mut process = Process::spawn(name, self.command(&["worker"]), self.folder.path());
+        let mut process = self.spawn(name, &["worker"]);
         process.says("working", Duration::from_secs(30));
         process
+    }
+
+    /// A process as it starts, whatever becomes of it.
+    pub fn spawn(&self, name: &str, arguments: &[&str]) -> Process {
+        Process::spawn(name, self.command(arguments), self.folder.path())
     }
 
     /// Lets that much business time pass on both sides.
@@ -140,9 +145,17 @@ impl World {
     /// No limbo, no safety audit broken, nothing else wrong (`levee doctor`).
     #[track_caller]
     pub fn sound(&self) {
-        let done = self.run(&["doctor", "--json", "--offline"]);
+        let done = self.doctor();
         let report: Value = serde_json::from_str(&done.out).unwrap_or(Value::Null);
         assert_eq!((done.code, &report["faults"]), (0, &json!(0)), "levee doctor: {}{}", done.out, done.err);
+        self.safe();
+    }
+
+    /// No limbo, no safety audit broken, whatever else is wrong: for example that nobody works.
+    #[track_caller]
+    pub fn safe(&self) {
+        let done = self.doctor();
+        let report: Value = serde_json::from_str(&done.out).unwrap_or(Value::Null);
         let says = |beginning: &str| {
             let mut findings = report["findings"].as_array().into_iter().flatten();
             findings.any(|finding| {
@@ -150,6 +163,10 @@ impl World {
             })
         };
         assert!(says("limbo = 0") && says("safety audits find nothing"), "{}", done.out);
+    }
+
+    fn doctor(&self) -> Done {
+        self.run(&["doctor", "--json", "--offline"])
     }
 
     /// The files of the database.

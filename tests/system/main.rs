@@ -19,6 +19,10 @@ mod fleet;
 mod restart;
 /// `kill -9`, again and again.
 mod kill;
+/// Everything at once, under load.
+mod chaos;
+/// The database stopped dead: what was acknowledged is there.
+mod acknowledged;
 /// SIGTERM.
 mod stop;
 /// What is wrong, and what to do about it.

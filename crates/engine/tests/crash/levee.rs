@@ -80,8 +80,9 @@ async fn open(path: &Path, clock: Clock) -> Store {
 pub(crate) async fn serve(world: &str, database: &str) {
     let line = Line::over(UnixStream::connect(world).expect("reach the world"));
     let line = WAY.get_or_init(|| Arc::new(Mutex::new(line))).clone();
-    if std::env::var(PLANTED).is_ok() {
-        plant(Some(Bug::ForgetTakeover));
+    if let Ok(name) = std::env::var(PLANTED) {
+        let bug = Bug::ALL.iter().find(|bug| format!("{bug:?}") == name);
+        plant(Some(*bug.expect("a bug that can be planted")));
     }
     count_points(std::env::var(DIE_AT).ok().and_then(|at| at.parse().ok()));
     let mut levee = None;

@@ -17,6 +17,7 @@ mod story;
 mod talk;
 mod world;
 
+use domain::planted::Bug;
 use report::Report;
 use std::collections::BTreeSet;
 use story::{Stage, Story};
@@ -73,11 +74,8 @@ fn a_worker_that_forgets_a_takeover_is_found_out() {
     let around_calls = |name: &str| name.starts_with("call") || name.starts_with("provider");
     let places: Vec<Vec<usize>> =
         (1..).zip(&stage.points).filter(|(_, name)| around_calls(name)).map(|(k, _)| vec![k]).collect();
-    let report = Report::with_a_planted_bug(&stage, &places).print();
-    assert!(
-        report.unsafe_lives() > 0,
-        "the crash suite cannot tell a worker that forgets takeovers from one that does not"
-    );
+    let report = Report::of_the_planted(Bug::ForgetTakeover, &stage, &places).print();
+    assert!(report.unsafe_lives() > 0, "a suite that does not notice this bug shows nothing");
 }
 
 #[test]

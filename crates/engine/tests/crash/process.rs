@@ -2,6 +2,7 @@
 
 use crate::levee::{DATABASE, DIE_AT, PLANTED, WORLD};
 use crate::talk::Line;
+use domain::planted::Bug;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -26,15 +27,15 @@ impl Home {
     }
 
     /// Starts the process; it will die at the given point, counted from its start.
-    pub(crate) fn start(&self, die_at: Option<usize>, planted: bool) -> Process {
+    pub(crate) fn start(&self, die_at: Option<usize>, planted: Option<Bug>) -> Process {
         let mut command = Command::new(std::env::current_exe().expect("a test knows where it is"));
         command.args(["--exact", "the_process_that_is_killed", "--ignored", "--nocapture"]);
         command.env(WORLD, self.path.join("world")).env(DATABASE, self.path.join("levee.db"));
         if let Some(point) = die_at {
             command.env(DIE_AT, point.to_string());
         }
-        if planted {
-            command.env(PLANTED, "1");
+        if let Some(bug) = planted {
+            command.env(PLANTED, format!("{bug:?}"));
         }
         let log = std::fs::File::options().create(true).append(true).open(self.log()).expect("open a log");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);

@@ -4,6 +4,7 @@ use crate::process::folder;
 use crate::talk::Standing;
 use crate::world::{Ended, World};
 use domain::Money;
+use domain::planted::Bug;
 use serde_json::Value;
 use simulator::ledger::Effect;
 use simulator::{CallFault, Ended as RemitEnd, OladingScript, Operation, PaymentStatus};
@@ -188,7 +189,7 @@ impl Stage {
         let folder = folder("template");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(crate::levee::begin(&folder.join("levee.db")));
-        let ended = World::new(&story, &folder.join("levee.db"), &[], false).live();
+        let ended = World::new(&story, &folder.join("levee.db"), &[], None).live();
         let faults = faults(&ended, None);
         assert!(faults.is_empty(), "{}, without a crash: {faults:#?}", story.name);
         let came = Came::of(&ended);
@@ -198,7 +199,7 @@ impl Stage {
     }
 
     /// A life with these deaths: where it died, and what was wrong with it.
-    pub(crate) fn live(&self, deaths: &[usize], planted: bool) -> (Vec<String>, Vec<String>) {
+    pub(crate) fn live(&self, deaths: &[usize], planted: Option<Bug>) -> (Vec<String>, Vec<String>) {
         let ended = World::new(&self.story, &self.folder.join("levee.db"), deaths, planted).live();
         let faults = faults(&ended, Some(&self.came));
         (ended.deaths, faults)

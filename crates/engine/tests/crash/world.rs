@@ -6,6 +6,7 @@ use crate::process::{Home, Process};
 use crate::story::{Plan, Story};
 use crate::talk::{Answered, Ask, Asked, Judged, RemitStanding, Said, Standing, Wire};
 use domain::Time;
+use domain::planted::Bug;
 use serde_json::{Value, json};
 use simulator::{
     BankReply, BankScript, Client, Config, Instruction, Ledger, Outcome, PaymentStatus, Sim, Wire as Sent,
@@ -30,7 +31,7 @@ pub(crate) struct World<'s> {
     process: Process,
     /// Where the next processes die.
     deaths_to_come: Vec<usize>,
-    planted: bool,
+    planted: Option<Bug>,
     /// The points it died at.
     deaths: Vec<String>,
     sim: Sim,
@@ -70,7 +71,7 @@ pub(crate) struct Ended {
 
 impl<'s> World<'s> {
     /// `deaths`: where the first process dies, where the second, and so on, each counted from its own start.
-    pub(crate) fn new(story: &'s Story, template: &Path, deaths: &[usize], planted: bool) -> Self {
+    pub(crate) fn new(story: &'s Story, template: &Path, deaths: &[usize], planted: Option<Bug>) -> Self {
         let home = Home::new(template);
         let mut deaths_to_come: Vec<usize> = deaths.to_vec();
         deaths_to_come.reverse();
