@@ -130,7 +130,7 @@ impl<'w> Fleet<'w> {
             match deed {
                 Deed::Kill(n) => self.kill(*n),
                 Deed::Pause(n, pause) => self.pause(*n, *pause),
-                Deed::StopDatabase(down) if down_until.is_none() => {
+                Deed::StopDatabase(down) if down_until.is_none() && self.anybody_works() => {
                     lost += timed(|| cluster.crash());
                     self.done.stops += 1;
                     down_until = Some(Instant::now() + *down);
@@ -148,20 +148,27 @@ impl<'w> Fleet<'w> {
         self.done
     }
 
-    /// Who is paused shall wake up and believe that no time has passed: another one is killed.
+    /// Who is paused shall wake up and believe that no time has passed: another one is killed. On a slow machine a worker is given
+    /// the time to begin, or nobody would ever work.
     fn kill(&mut self, n: usize) {
         let count = self.workers.len();
-        let awake = (0..count).map(|more| (n + more) % count).find(|n| self.workers[*n].paused_until.is_none());
-        let Some(worker) = awake.map(|n| &mut self.workers[n]) else { return };
-        if worker.process.is_running() {
-            worker.process.kill();
-            self.done.kills += 1;
-        }
+        let Some(n) = (0..count).map(|more| (n + more) % count).find(|n| self.works(*n)) else { return };
+        self.workers[n].process.kill();
+        self.done.kills += 1;
+    }
+
+    fn anybody_works(&mut self) -> bool {
+        (0..self.workers.len()).any(|n| self.works(n))
+    }
+
+    fn works(&mut self, n: usize) -> bool {
+        let worker = &mut self.workers[n];
+        worker.paused_until.is_none() && worker.process.has_said("working")
     }
 
     fn pause(&mut self, n: usize, pause: Duration) {
-        let worker = &mut self.workers[n];
-        if worker.paused_until.is_none() && worker.process.is_running() {
+        if self.works(n) {
+            let worker = &mut self.workers[n];
             worker.process.pause();
             worker.paused_until = Some(Instant::now() + pause);
             self.done.pauses += 1;

@@ -119,6 +119,12 @@ impl Process {
         self.child.try_wait().is_ok_and(|ended| ended.is_none())
     }
 
+    /// Whether it runs and has said that by now.
+    pub fn has_said(&mut self, beginning: &str) -> bool {
+        let text = fs::read_to_string(&self.out).unwrap_or_default();
+        self.is_running() && text.lines().any(|line| line.starts_with(beginning))
+    }
+
     /// Everything it wrote.
     pub fn logs(&self) -> Vec<u8> {
         [&self.out, &self.err].into_iter().flat_map(|path| fs::read(path).unwrap_or_default()).collect()

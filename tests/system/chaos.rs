@@ -76,7 +76,7 @@ fn fleet(seed: u64, count: usize, length: Duration) {
     let done = workers.done();
     tell(&done, &driver, &payer);
     assert!(payer.paid() >= count / 4, "a run in which nobody is paid shows nothing");
-    assert!(done.stops > 0 && done.kills > plan.deeds.len() / 4, "a monkey that does nothing shows nothing: {done:?}");
+    assert!(done.stops > 1 && done.kills > 5, "a monkey that does nothing shows nothing: {done:?}");
     world.far.faults("none");
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
