@@ -36,7 +36,8 @@ impl Sql {
         let vault = Arc::new(Vault::new(options.master_key));
         let sql =
             Sql { pool, vault, clock: options.clock.clone(), people: Arc::default(), lock: Arc::new(Mutex::new(lock)) };
-        if sql.schema_version().await?.is_some() {
+        // A first migration may have been cut short: such a database opens, to be migrated on.
+        if sql.schema_version().await? >= Some(migrations::SETTINGS) {
             sql.load_roots().await?;
             if sql.kind() == Kind::Sqlite && options.exclusive {
                 sql.expire_claims().await?;
@@ -64,7 +65,7 @@ impl Sql {
     }
 
     pub(crate) async fn migrate(&self) -> Result<()> {
-        migrations::apply(&self.pool).await?;
+        migrations::apply(&self.pool, &migrations::ALL).await?;
         self.load_roots().await
     }
 

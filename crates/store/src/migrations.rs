@@ -6,7 +6,12 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{Executor, SqlSafeStr};
 
 /// Version, name, PostgreSQL's text, SQLite's text.
-pub(crate) const ALL: [(i64, &str, &str, &str); 4] = [
+type Texts = (i64, &'static str, &'static str, &'static str);
+
+/// The migration that makes `setting`, which holds the keys: an older schema has nothing to read yet.
+pub(crate) const SETTINGS: i64 = 4;
+
+pub(crate) const ALL: [Texts; 4] = [
     (
         1,
         "machines",
@@ -38,10 +43,11 @@ pub(crate) fn newest() -> i64 {
     ALL.iter().map(|(version, ..)| *version).max().unwrap_or(0)
 }
 
-pub(crate) async fn apply(pool: &Pool) -> Result<()> {
-    let migrator = |pick: fn(&(i64, &'static str, &'static str, &'static str)) -> &'static str| {
-        let all =
-            ALL.iter().map(|m| Migration::new(m.0, m.1.into(), MigrationType::Simple, pick(m).into_sql_str(), false));
+pub(crate) async fn apply(pool: &Pool, wanted: &[Texts]) -> Result<()> {
+    let migrator = |pick: fn(&Texts) -> &'static str| {
+        let all = wanted
+            .iter()
+            .map(|m| Migration::new(m.0, m.1.into(), MigrationType::Simple, pick(m).into_sql_str(), false));
         Migrator::with_migrations(all.collect())
     };
     let ran = match pool {

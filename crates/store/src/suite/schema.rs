@@ -63,6 +63,27 @@ async fn migrating_twice_changes_nothing_and_strange_schemas_are_refused() {
 }
 
 #[tokio::test]
+async fn a_database_whose_first_migration_was_cut_short_opens_and_is_migrated_on() {
+    let file = std::env::temp_dir().join(format!("levee-half-{}.db", Uuid::new_v4()));
+    for url in [format!("sqlite://{}", file.display()), testing::database().await] {
+        for done in 0..migrations::ALL.len() {
+            let options = testing::options(testing::clock());
+            let store = Store::connect(&url, options.clone()).await.unwrap();
+            let Inner::Sql(sql) = &store.inner else { panic!("an SQL store") };
+            migrations::apply(&sql.pool, &migrations::ALL[..done]).await.unwrap();
+            store.close().await;
+        }
+        let store = Store::connect(&url, testing::options(testing::clock())).await.unwrap();
+        store.migrate().await.unwrap();
+        store.check_schema().await.unwrap();
+        store.close().await;
+    }
+    for suffix in ["", "-wal", "-shm", ".lock"] {
+        let _ = std::fs::remove_file(format!("{}{suffix}", file.display()));
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_url_is_refused() {
     let options = testing::options(testing::clock());
     assert!(matches!(Store::connect("mysql://x", options).await.err(), Some(Error::Refused(_))));
