@@ -23,6 +23,7 @@ mod tests;
 
 pub use facts::{Child, Hold, Input, Outcome, Times, Under, Why};
 
+use crate::cases::Answered;
 use crate::doubt::Doubt;
 use crate::machine::{Cx, Illegal, Machine, Next, Specimens, Step};
 use crate::policy::Direction;
@@ -102,6 +103,8 @@ pub enum Event {
         state: String,
     },
     CaseResolved {
+        #[serde(default)]
+        case: Answered,
         r#move: String,
         evidence: Option<Value>,
         by: String,
@@ -244,7 +247,7 @@ impl Machine for Order {
             Event::ReleaseAsked { .. } => Some(self.release_asked(cx)),
             Event::CancelAsked { by } => Some(self.cancel_asked(&by, cx)),
             Event::RemitDone { remit, state } => Some(self.remit_done(remit, &state, cx)),
-            Event::CaseResolved { r#move, by, .. } => Some(self.resolved(&r#move, &by, input, cx)),
+            Event::CaseResolved { case, r#move, by, .. } => Some(self.resolved(&case, &r#move, &by, input, cx)),
             Event::Created { sent_at, accept_time } => self.created(sent_at, accept_time, cx),
             Event::CreateRefused { sent_at, refusal } => self.create_in_doubt(sent_at, Some(refusal), cx),
             Event::CreateUnsure { sent_at, .. } => self.create_in_doubt(sent_at, None, cx),

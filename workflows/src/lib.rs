@@ -10,6 +10,8 @@ pub mod calendar;
 pub mod policy;
 pub mod doubt;
 mod cases;
+#[cfg(test)]
+mod answers;
 pub mod levy_order;
 pub mod quote;
 pub mod remit;

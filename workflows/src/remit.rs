@@ -17,7 +17,7 @@
 //!           4. One decision, written before it is sent, never flipped; a re-send is identical and proved needed (S-E, S-G).
 //!           5. A close notice moves nothing: it makes us look (S-H, I15).
 //!
-//! `remit/pay.rs` holds permits, `remit/report.rs` payers' reports, `remit/read.rs` and `remit/levy.rs` the reading of what the
+//! `remit/pay.rs` holds permits, `remit/report.rs` payers' reports, `remit/returned.rs` 退票, `remit/read.rs` and `remit/levy.rs` the reading of what the
 //! provider shows, `remit/decide.rs` our decision and its sends, `remit/resolve.rs` what people decide.
 
 mod cases;
@@ -28,6 +28,7 @@ mod pay;
 mod read;
 mod report;
 mod resolve;
+mod returned;
 mod specimens;
 mod words;
 #[cfg(test)]
@@ -35,9 +36,11 @@ mod tests;
 #[cfg(test)]
 mod reviewed;
 #[cfg(test)]
+mod incidents;
+#[cfg(test)]
 mod walks;
 
-pub use crate::cases::needs;
+pub use crate::cases::{Answered, lapse_before, lapsed, needs};
 pub use facts::{At, Facts, Input, Proof, Provider, Why};
 pub use pay::{EvidenceGiven, Paid, PermitAnswer};
 
@@ -80,6 +83,10 @@ pub enum Event {
     ReturnedReported {
         permit: Uuid,
     },
+    /// 退票 of a payment that no permit covered: its bank serial names it.
+    PaymentReturned {
+        bank_serial: String,
+    },
     /// The payer attests that the permit was not used.
     Attested {
         permit: Uuid,
@@ -104,6 +111,8 @@ pub enum Event {
     /// Some other callback about the order: a hint to look.
     HintSeen,
     CaseResolved {
+        #[serde(default)]
+        case: Answered,
         r#move: String,
         evidence: Option<EvidenceGiven>,
         by: String,
@@ -281,13 +290,18 @@ impl Machine for Remit {
             Event::ReturnedReported { permit } => {
                 Some(self.through(cx, |remit| remit.returned_reported(permit, input, cx)))
             }
+            Event::PaymentReturned { bank_serial } => {
+                Some(self.through(cx, |remit| remit.payment_returned(&bank_serial, input, cx)))
+            }
             Event::Attested { permit, .. } => Some(self.ended(permit, payout::Event::Attested, input, cx)),
             Event::CancelAsked { .. } => Some(self.cancel_asked(cx)),
             Event::EvidenceBrought { .. } => Some(self.evidence_brought(cx)),
             Event::QuoteAccepted { .. } => Some(self.quote_accepted()),
             Event::NoticeSeen { close_time } => Some(self.hinted(Some(close_time.unwrap_or(cx.now)), cx)),
             Event::HintSeen => Some(self.hinted(None, cx)),
-            Event::CaseResolved { r#move, evidence, .. } => Some(self.resolved(&r#move, evidence, input, cx)),
+            Event::CaseResolved { case, r#move, evidence, by } => {
+                Some(self.resolved(&case, &r#move, evidence, &by, input, cx))
+            }
             Event::Seen(seen) => self.seen(&seen, input, cx),
             Event::Absent => self.look_failed(input, cx),
             Event::LookFailed { .. } => self.look_failed(input, cx),

@@ -170,7 +170,7 @@ pub(crate) struct Deed {
 
 impl Deed {
     /// The name under which a message of this deed is stored once, if the deed has a key.
-    fn name(&self, to: InstanceId) -> Option<String> {
+    pub(crate) fn name(&self, to: InstanceId) -> Option<String> {
         self.key.as_ref().map(|key| format!("deed/{key}/{to}"))
     }
 }

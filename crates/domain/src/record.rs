@@ -53,6 +53,17 @@ pub enum Write {
         how: String,
         at: Time,
     },
+    /// This one case is answered, with how.
+    CloseCase {
+        case: Uuid,
+        how: String,
+        at: Time,
+    },
+    /// A person's move came, and was not legal any more: the case asks again, and says why.
+    ReopenCase {
+        case: Uuid,
+        why: String,
+    },
     OpenTask(OpenTask),
     CloseTasks {
         at: Time,

@@ -4,7 +4,7 @@ use crate::{Engine, Error, Result};
 use domain::{InstanceId, ids};
 use serde_json::Value;
 use std::time::Duration;
-use store::{Post, Posted, Target, fail_point};
+use store::{CaseStep, Post, Posted, Target, fail_point};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
@@ -29,6 +29,13 @@ impl Engine {
         let posted = self.store.post(vec![post]).await?;
         self.bell.ring();
         Ok(posted.into_iter().next().unwrap_or(Posted::Duplicate))
+    }
+
+    /// Does one step of a case, and rings if it told the machine something. Whether it is done.
+    pub async fn case_step(&self, step: CaseStep) -> Result<bool> {
+        let done = self.store.case_step(step).await?;
+        self.bell.ring();
+        Ok(done)
     }
 
     /// Posts a question and waits for its answer. `None` when no turn has answered in time: the same `dedupe` collects it later.

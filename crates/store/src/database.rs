@@ -164,13 +164,12 @@ impl Sql {
         Ok(self.pool.once(work).await?)
     }
 
-    /// As [`Self::exec`], with RETURNING.
-    pub(crate) async fn write_all(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>> {
-        let work = work(move |c| {
-            let values = values.clone();
-            Box::pin(async move { c.all(sql, values).await })
-        });
-        self.pool.write(work).await
+    /// `column` is one of the ids bound as `$n`.
+    pub(crate) fn chosen(&self, column: &str, n: usize) -> String {
+        match self.kind() {
+            Kind::Postgres => format!("{column} = any(${n})"),
+            Kind::Sqlite | Kind::Memory => format!("{column} in (select unhex(value) from json_each(${n}))"),
+        }
     }
 
     /// A tenant's keys, made at its first use and kept wrapped in `setting`.

@@ -90,7 +90,7 @@ pub(crate) fn read(row: &Row) -> Result<Letter> {
     Ok(Letter { id: row.get("id")?, event: row.json("event")?, source: row.get("source")?, at: row.time("at")? })
 }
 
-async fn deliver(c: &mut Conn, posts: &[Post], sealed: &[Option<Vec<u8>>]) -> Outcome<Vec<Posted>> {
+pub(crate) async fn deliver(c: &mut Conn, posts: &[Post], sealed: &[Option<Vec<u8>>]) -> Outcome<Vec<Posted>> {
     let mut homes = resolve(c, posts).await?;
     let lost: Vec<String> =
         posts.iter().filter(|p| !homes.contains_key(&name_of(&p.to))).map(|p| name_of(&p.to)).collect();

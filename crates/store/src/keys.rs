@@ -165,7 +165,7 @@ pub(crate) async fn broken_act(c: &mut Conn, tenant: &str) -> Outcome<Option<i64
 }
 
 /// Appends one link. Two writers at once: the second meets the first one's number and goes again behind it.
-async fn append(c: &mut Conn, id: Uuid, tenant: &str, act: &Act) -> Outcome<()> {
+pub(crate) async fn append(c: &mut Conn, id: Uuid, tenant: &str, act: &Act) -> Outcome<()> {
     if c.one("-- audit.done\nselect id from audit where id = $1", vec![id.into()]).await?.is_some() {
         return Ok(());
     }

@@ -8,6 +8,8 @@ pub mod rows;
 mod extra;
 mod machines;
 mod records;
+mod cases;
+mod beside;
 mod office;
 mod connect;
 mod sql;
@@ -35,6 +37,8 @@ pub mod testing;
 #[cfg(test)]
 mod suite;
 
+pub use beside::Beside;
+pub use cases::{CaseChange, CaseStep};
 pub use error::{Error, Result};
 pub use extra::*;
 pub use failpoint::fail_point;

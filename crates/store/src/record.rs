@@ -1,11 +1,11 @@
-//! Reading what turns wrote: permits, evidence, decisions, cases, tasks, history, exchanges; and moving a case by hand.
+//! Reading what turns wrote: permits, evidence, decisions, cases, tasks, history, exchanges; and opening a case by hand.
 
 use crate::connect::work;
 use crate::instance::limit;
 use crate::sql::{Fail, Row, Value};
 use crate::vault::Place;
 use crate::{
-    Case, Entry, Error, EvidenceRow, Exchange, Line, NewExchange, PermitRow, Proposal, Result, Sql, Task, chain, writes,
+    Case, Entry, Error, EvidenceRow, Exchange, Line, NewExchange, PermitRow, Result, Sql, Task, chain, writes,
 };
 use domain::record::{Decision, Evidence, OpenCase, Permit};
 use domain::{InstanceId, Money};
@@ -13,8 +13,8 @@ use sqlx::AssertSqlSafe;
 use std::sync::Arc;
 use uuid::Uuid;
 
-const CASE: &str = "id, instance, workflow, tenant, kind, severity, owner_role, opened_at, sla_at, moves, facts, group_key, state, proposal, \
-                    resolved_at, resolved_how";
+pub(crate) const CASE: &str = "id, instance, workflow, tenant, kind, severity, owner_role, opened_at, sla_at, moves, facts, group_key, state, proposal, \
+                    approved_by, resolved_at, resolved_how";
 
 impl Sql {
     pub(crate) async fn permit(&self, id: Uuid) -> Result<Option<PermitRow>> {
@@ -86,21 +86,6 @@ impl Sql {
             })
         });
         self.pool.write(work).await
-    }
-
-    pub(crate) async fn propose(&self, case: Uuid, proposal: Proposal) -> Result<bool> {
-        let text = serde_json::to_string(&proposal).unwrap_or_default();
-        let values: Vec<Value> = vec![case.into(), text.into(), proposal.by.into()];
-        let sql = "-- case.propose\nupdate \"case\" set state = 'proposed', proposal = $2, proposed_by = $3 \
-                   where id = $1 and (state = 'open' or (state = 'proposed' and proposal = $2))";
-        Ok(self.exec(sql, values).await? == 1)
-    }
-
-    pub(crate) async fn approve_case(&self, case: Uuid, by: &str) -> Result<Option<Proposal>> {
-        let sql = "-- case.approve\nupdate \"case\" set approved_by = $2 where id = $1 and state = 'proposed' \
-                   and (approved_by is null or approved_by = $2) returning id, proposal";
-        let rows = self.write_all(sql, vec![case.into(), by.into()]).await?;
-        rows.first().map_or(Ok(None), |row| row.json_or("proposal"))
     }
 
     pub(crate) async fn tasks(
@@ -216,7 +201,7 @@ fn evidence(row: &Row) -> Result<EvidenceRow> {
     Ok(EvidenceRow { evidence, revoked_at: row.time_or("revoked_at")? })
 }
 
-fn case(row: &Row) -> Result<Case> {
+pub(crate) fn case(row: &Row) -> Result<Case> {
     let severity =
         serde_json::from_value(row.get::<String>("severity")?.into()).map_err(|_| row.corrupt("severity"))?;
     let open = OpenCase {
@@ -237,6 +222,7 @@ fn case(row: &Row) -> Result<Case> {
         tenant: row.get("tenant")?,
         state: row.get("state")?,
         proposal: row.json_or("proposal")?,
+        approved_by: row.get("approved_by")?,
         resolved_at: row.time_or("resolved_at")?,
         resolved_how: row.get("resolved_how")?,
     })

@@ -1,6 +1,6 @@
 //! The rows that turns write beside their states: permits, evidence, decisions, cases, tasks.
 
-use crate::{Case, EvidenceRow, Inner, PermitRow, Proposal, Result, Store, Task};
+use crate::{Case, EvidenceRow, Inner, PermitRow, Result, Store, Task};
 use domain::InstanceId;
 use domain::record::{Decision, OpenCase};
 use uuid::Uuid;
@@ -67,22 +67,6 @@ impl Store {
         match &self.inner {
             Inner::Sql(sql) => sql.open_case(instance, tenant, case).await,
             Inner::Memory(memory) => memory.lock().open_case(instance, tenant, case),
-        }
-    }
-
-    /// Proposes a move that needs a second person; only an open case takes one.
-    pub async fn propose(&self, case: Uuid, proposal: Proposal) -> Result<bool> {
-        match &self.inner {
-            Inner::Sql(sql) => sql.propose(case, proposal).await,
-            Inner::Memory(memory) => memory.lock().propose(case, proposal),
-        }
-    }
-
-    /// The second person's yes (四眼原则): the database refuses the proposer's own.
-    pub async fn approve_case(&self, case: Uuid, by: &str) -> Result<Option<Proposal>> {
-        match &self.inner {
-            Inner::Sql(sql) => sql.approve_case(case, by).await,
-            Inner::Memory(memory) => memory.lock().approve_case(case, by),
         }
     }
 

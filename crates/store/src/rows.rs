@@ -290,6 +290,8 @@ pub struct Case {
     /// `open`, `proposed`, `resolved`.
     pub state: String,
     pub proposal: Option<Proposal>,
+    /// The second person; stays when the case is resolved.
+    pub approved_by: Option<String>,
     pub resolved_at: Option<Time>,
     pub resolved_how: Option<String>,
 }

@@ -87,6 +87,18 @@ const CLOSE_CASES: (&str, &str) = (
     "-- case.close\nupdate \"case\" set state = 'resolved', resolved_how = $2, resolved_at = $3 \
      where instance = $1 and state <> 'resolved' and ($4 = ',' or instr($4, ',' || kind || ',') > 0)",
 );
+const CLOSE_CASE: (&str, &str) = (
+    "-- case.close_one\nupdate \"case\" c set state = 'resolved', resolved_how = x.how, resolved_at = x.at \
+     from unnest($1::uuid[], $2::text[], $3::bigint[]) x(id, how, at) where c.id = x.id and c.state <> 'resolved'",
+    "-- case.close_one\nupdate \"case\" set state = 'resolved', resolved_how = $2, resolved_at = $3 where id = $1 and state <> 'resolved'",
+);
+const REOPEN_CASE: (&str, &str) = (
+    "-- case.reopen\nupdate \"case\" c set state = 'open', proposal = null, proposed_by = null, approved_by = null, \
+     facts = (c.facts::jsonb || jsonb_build_object('reopened', x.why))::text \
+     from unnest($1::uuid[], $2::text[]) x(id, why) where c.id = x.id and c.state <> 'resolved'",
+    "-- case.reopen\nupdate \"case\" set state = 'open', proposal = null, proposed_by = null, approved_by = null, \
+     facts = json_set(facts, '$.reopened', $2) where id = $1 and state <> 'resolved'",
+);
 const CLOSE_TASKS: (&str, &str) = (
     "-- task.close\nupdate task t set closed_at = x.at from unnest($1::uuid[], $2::bigint[]) x(id, at) where t.instance = x.id and t.closed_at is null",
     "-- task.close\nupdate task set closed_at = $2 where instance = $1 and closed_at is null",
@@ -134,6 +146,8 @@ struct Round {
     revisions: Rows,
     cases: Rows,
     closed_cases: Rows,
+    closed_case: Rows,
+    reopened: Rows,
     tasks: Rows,
     closed_tasks: Rows,
     answers: Rows,
@@ -177,6 +191,10 @@ impl Round {
                 let kinds: String = kinds.iter().map(|kind| format!(",{kind}")).chain([",".into()]).collect();
                 self.closed_cases.push(vec![owner.id.into(), how.into(), (*at).into(), kinds.into()]);
             }
+            Write::CloseCase { case, how, at } => {
+                self.closed_case.push(vec![(*case).into(), how.into(), (*at).into()]);
+            }
+            Write::ReopenCase { case, why } => self.reopened.push(vec![(*case).into(), why.into()]),
             Write::OpenTask(task) => {
                 let (id, at): (Value, Value) = (task.id.into(), task.at.into());
                 self.tasks.push(vec![
@@ -212,6 +230,8 @@ impl Round {
         c.insert(&DECISION, self.decisions).await?;
         c.insert(&REVISION, self.revisions).await?;
         c.each(CLOSE_CASES.0, CLOSE_CASES.1, self.closed_cases).await?;
+        c.each(CLOSE_CASE.0, CLOSE_CASE.1, self.closed_case).await?;
+        c.each(REOPEN_CASE.0, REOPEN_CASE.1, self.reopened).await?;
         c.insert(&CASE, self.cases).await?;
         c.each(CLOSE_TASKS.0, CLOSE_TASKS.1, self.closed_tasks).await?;
         c.insert(&TASK, self.tasks).await?;

@@ -1,13 +1,17 @@
-//! What remits and people say to an order.
+//! What remits and people say to an order. A person's move closes the case that it answers; one that is not legal any more puts
+//! the question again and says why.
 
 use super::{Child, DAY, Order, Outcome, Under, Why};
-use crate::cases;
+use crate::cases::{self, Answered};
 use crate::levy_order::Input;
-use crate::machine::{Cx, Next};
+use crate::machine::{Cx, Machine, Next};
 use domain::InstanceId;
 use domain::levy::Hint;
 use domain::record::{Severity, Write};
 use serde_json::{Value, json};
+
+/// What a move led to, or why it is not legal now.
+type Settled = Result<Next<Order>, String>;
 
 impl Order {
     /// Before CREATE can have left: cancelled. After: a wish that is kept until the remits are there.
@@ -129,73 +133,86 @@ impl Order {
         }
     }
 
-    pub(super) fn resolved(self, name: &str, by: &str, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        match name {
-            "retry" => self.retry(cx),
-            "abandon" => self.abandon(cx),
-            "accept_remits" => self.accept_remits(by, input, cx),
-            "cancel_each" => self.cancel_each(by, input, cx),
-            _ => Next::to(self),
+    /// A person's move. It closes its case, also where the state stays; one that is not legal any more puts the question again.
+    pub(super) fn resolved(self, case: &Answered, name: &str, by: &str, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+        let settled = match name {
+            "retry" => Ok(self.clone().retry(cx)),
+            "abandon" => self.clone().abandon(cx),
+            "accept_remits" => self.clone().accept_remits(by, input, cx),
+            "cancel_each" => self.clone().cancel_each(by, input, cx),
+            _ => Err("an order has no such move".into()),
+        };
+        match settled {
+            Ok(next) => next.with_first(case.closed(name, by, cx)),
+            Err(why) => Next::to(self).with(case.reopened(name, &why)),
         }
+    }
+
+    fn went_on(&self) -> String {
+        format!("the order is {} now", self.name())
     }
 
     /// Looked at again. A person's word alone never sends CREATE again: the probes do (S-G).
     fn retry(self, cx: &Cx<'_>) -> Next<Self> {
-        let again = "to be looked at again";
+        let fault = cases::close(&["internal_fault"], "to be looked at again", cx);
         match self {
-            Order::NeedsOperator { why: Why::UnknownStatus(_) | Why::Bug(_) | Why::SendsExhausted, back } => {
-                Next::to(back.maybe_sent(cx)).with(cases::close(&[], again, cx))
+            Order::NeedsOperator { why, back } if why.moves().contains(&"retry") => {
+                let answered = cases::close(&[why.kind(), "internal_fault"], "to be looked at again", cx);
+                Next::to(back.maybe_sent(cx)).with(answered)
             }
             Order::CreateInDoubt { first_sent, mut doubt, sends, refused, unwanted } => {
                 (doubt.asked, doubt.look_at) = (0, cx.now);
-                Next::to(Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted }).with(cases::close(
-                    &["create_in_doubt", "internal_fault"],
-                    again,
-                    cx,
-                ))
+                let answered = cases::close(&["create_in_doubt"], "to be looked at again", cx);
+                let again = Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted };
+                Next::to(again).with(fault).with(answered)
             }
             Order::Gated { .. }
             | Order::Creating { .. }
             | Order::Accepted(_)
             | Order::Splitting(_)
-            | Order::Ready { .. } => Next::to(self),
+            | Order::Ready { .. } => Next::to(self).with(fault),
+            // A fault on top of a question: the fault is gone, the question stays.
             Order::Settled { .. } | Order::Rejected { .. } | Order::Cancelled | Order::NeedsOperator { .. } => {
-                Next::to(self).with(cases::close(&["internal_fault"], again, cx))
+                Next::to(self).with(fault)
             }
         }
     }
 
     /// Two persons do not want it any more. What may be at the provider is asked for until that is settled (P07).
-    fn abandon(self, cx: &Cx<'_>) -> Next<Self> {
+    fn abandon(self, cx: &Cx<'_>) -> Settled {
         if matches!(self, Order::NeedsOperator { why: Why::NameTooLong | Why::SendsExhausted, .. }) {
-            return Next::to(Order::Cancelled).with(cases::close(&[], "abandoned", cx));
+            return Ok(Next::to(Order::Cancelled).with(cases::close(&[], "abandoned", cx)));
         }
         if let Order::CreateInDoubt { first_sent, mut doubt, sends, refused, .. } = self {
             (doubt.asked, doubt.look_at) = (0, cx.now);
-            return Next::to(Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted: true })
-                .with(cases::close(&["create_in_doubt"], "abandoned: cancelled as soon as it is settled", cx));
+            let answered = cases::close(&["create_in_doubt"], "abandoned: cancelled as soon as it is settled", cx);
+            let unwanted = Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted: true };
+            return Ok(Next::to(unwanted).with(answered));
         }
-        Next::to(self)
+        if self == Order::Cancelled { Ok(Next::to(self)) } else { Err(self.went_on()) }
     }
 
-    fn accept_remits(self, by: &str, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+    fn accept_remits(self, by: &str, input: &Input, cx: &Cx<'_>) -> Settled {
         if let Order::NeedsOperator { why: Why::PartialCreation { seen, .. }, back } = self {
             let answered = cases::close(&[], "the listed remits were accepted", cx);
             let unwanted = back.unwanted();
-            return back.ready(&seen, unwanted, true, input, cx).with_first(answered);
+            return Ok(back.ready(&seen, unwanted, true, input, cx).with_first(answered));
         }
-        let Order::Ready { remits, .. } = &self else { return Next::to(self) };
+        let Order::Ready { remits, .. } = &self else { return Err(self.went_on()) };
         let tell = tell_open(remits, &json!({"QuoteAccepted": {"by": by}}));
-        Next::to(self).and(tell).with(cases::close(&["quote_mismatch"], "the split was accepted as it is", cx))
+        Ok(Next::to(self).and(tell).with(cases::close(&["quote_mismatch"], "the split was accepted as it is", cx)))
     }
 
-    fn cancel_each(self, by: &str, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+    fn cancel_each(self, by: &str, input: &Input, cx: &Cx<'_>) -> Settled {
         if let Order::NeedsOperator { why: Why::PartialCreation { seen, .. }, back } = self {
             let answered = cases::close(&[], "each remit is cancelled", cx);
-            return back.ready(&seen, true, true, input, cx).with_first(answered);
+            return Ok(back.ready(&seen, true, true, input, cx).with_first(answered));
         }
         let answered = cases::close(&["quote_mismatch"], "each remit is cancelled", cx);
-        if matches!(self, Order::Ready { .. }) { self.cancel_asked(by, cx).with(answered) } else { Next::to(self) }
+        if matches!(self, Order::Ready { .. }) {
+            return Ok(self.cancel_asked(by, cx).with(answered));
+        }
+        Err(self.went_on())
     }
 
     /// A person settles what no rule may. At rest it stays where it is, and a parked order keeps its question.

@@ -1,6 +1,7 @@
 //! One order in every state, and every event, for matrix, diagram and goldens.
 
 use super::{Child, Event, Hold, Input, Order, Outcome, Times, Under, Why};
+use crate::cases::Answered;
 use crate::doubt::Doubt;
 use crate::draw::specimen_time;
 use crate::machine::Specimens;
@@ -130,7 +131,12 @@ fn states() -> Vec<Order> {
 }
 
 fn events() -> Vec<Event> {
-    let resolved = |name: &str| Event::CaseResolved { r#move: name.into(), evidence: None, by: "amei".into() };
+    let resolved = |kind: &str, name: &str| Event::CaseResolved {
+        case: Answered { id: Uuid::from_u128(31), kind: kind.into() },
+        r#move: name.into(),
+        evidence: None,
+        by: "amei".into(),
+    };
     let done = |place: usize, state: &str| Event::RemitDone { remit: CHILDREN[place], state: state.into() };
     vec![
         Event::Hinted(Hint::OrderChanged { request_id: request_id() }),
@@ -144,10 +150,10 @@ fn events() -> Vec<Event> {
         done(0, "levied"),
         done(1, "levied"),
         done(1, "cancelled"),
-        resolved("retry"),
-        resolved("abandon"),
-        resolved("accept_remits"),
-        resolved("cancel_each"),
+        resolved("internal_fault", "retry"),
+        resolved("create_in_doubt", "abandon"),
+        resolved("quote_mismatch", "accept_remits"),
+        resolved("quote_mismatch", "cancel_each"),
         Event::Created { sent_at: specimen_time(10), accept_time: Some(specimen_time(10)) },
         Event::CreateRefused {
             sent_at: specimen_time(10),

@@ -4,8 +4,11 @@ use super::specimens::{CHILDREN, input, sight, split};
 use super::*;
 use crate::draw::{specimen_time, with_cx};
 use crate::{Params, Policy};
+use crate::{answers, cases};
 use domain::levy::OrderStatus;
+use domain::record::Severity;
 use domain::record::Write;
+use serde_json::Value;
 
 fn at<T>(hours: u64, f: impl FnOnce(&Cx<'_>) -> T) -> T {
     with_cx(|cx| f(&Cx { now: specimen_time(hours), real: specimen_time(hours), ..*cx }))
@@ -25,6 +28,10 @@ fn closed(remits: Vec<domain::levy::RemitSeen>, reason: Option<&str>) -> Event {
 
 fn opens(next: &Next<Order>, kind: &str) -> bool {
     next.writes.iter().any(|write| matches!(write, Write::OpenCase(case) if case.kind == kind))
+}
+
+fn resolved(name: &str) -> Event {
+    Event::CaseResolved { case: Answered::default(), r#move: name.into(), evidence: None, by: "amei".into() }
 }
 
 #[test]
@@ -91,12 +98,9 @@ fn p06_a_split_that_does_not_add_up_is_not_payable() {
             .find_map(|write| if let Write::Spawn(spawn) = write { Some(spawn) } else { None })
             .unwrap();
         assert_eq!(spawned.state["facts"]["quote_ok"], false);
-        let accepted = go(
-            ready.state,
-            Event::CaseResolved { r#move: "accept_remits".into(), evidence: None, by: "amei".into() },
-            cx,
-        );
-        assert!(matches!(&accepted.writes[0], Write::Tell { event, .. } if event["QuoteAccepted"]["by"] == "amei"));
+        let accepted = go(ready.state, resolved("accept_remits"), cx);
+        let told = |write: &Write| matches!(write, Write::Tell { event, .. } if event["QuoteAccepted"]["by"] == "amei");
+        assert!(accepted.writes.iter().any(told));
     });
 }
 
@@ -306,7 +310,6 @@ fn no_limbo_every_state_wants_something_or_rests_or_has_an_owner() {
 
 #[test]
 fn s_g_a_persons_word_never_sends_create_again() {
-    let resolved = |name: &str| Event::CaseResolved { r#move: name.into(), evidence: None, by: "amei".into() };
     at(10, |cx| {
         assert_eq!(go(specimen("create_in_doubt"), resolved("retry"), cx).state.name(), "create_in_doubt");
         let parked = specimen("creating").parked("a bug", cx).state;
@@ -426,5 +429,24 @@ fn a_gross_sum_that_differs_is_warned_of_where_the_account_says_so() {
         let cx = Cx { policy: &policy, ..*cx };
         let ready = specimen("splitting").apply(&gross, closed(split(), None), &cx).unwrap();
         assert!(opens(&ready, "split_sum_mismatch") && !opens(&ready, "quote_mismatch"));
+    });
+}
+
+#[test]
+fn every_move_of_every_case_closes_its_case_or_says_why_it_stays() {
+    answers::check::<Order>(&Value::Null, |order, cx| {
+        let Order::NeedsOperator { why, .. } = order else { return None };
+        Some(cases::open(why.kind(), Severity::High, why.moves(), serde_json::json!({}), cx))
+    });
+}
+
+#[test]
+fn a_fault_that_is_looked_at_again_leaves_the_question_about_the_split_open() {
+    at(10, |cx| {
+        let parked = specimen("ready").parked("a bug", cx).state;
+        let again = go(parked, resolved("retry"), cx);
+        assert_eq!(again.state.name(), "ready");
+        let closes = |write: &Write| matches!(write, Write::CloseCases { kinds, .. } if kinds.is_empty() || kinds.contains(&"quote_mismatch".to_owned()));
+        assert!(!again.writes.iter().any(closes), "nobody could accept or cancel the split any more");
     });
 }

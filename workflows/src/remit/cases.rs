@@ -26,6 +26,21 @@ pub(super) const OF_ATTEMPT: &[&str] = &[
 ];
 /// Questions about a CONTINUE, answered once the levy runs.
 pub(super) const OF_CONFIRMING: &[&str] = &["deadline_near", "in_doubt", "confirm_frozen", "paid_at_ahead"];
+/// Questions that two persons' verdict on the levy answers.
+pub(super) const OF_A_VERDICT: &[&str] =
+    &["contradiction", "levy_unproven", "auto_closed_paid", "confirm_refused", "cancel_refused", "internal_fault"];
+/// Incidents on record. They ask nothing of the remit, so that two persons may close them whatever it does.
+pub(super) const NOTES: &[&str] = &[
+    "paid_twice",
+    "payment_without_permit",
+    // Beside a live attempt. Its question comes again when that ends (`attempt_over`).
+    "paid_after_final",
+    "cancelled_paid",
+    "contradictory_report",
+    "returned_unlevied",
+    "returned_after_levy",
+    "closed_externally",
+];
 /// Questions that the end of a remit answers, whatever it is. What is left then is an incident.
 const OF_THE_WAY: &[&str] = &[
     "deadline_near",

@@ -14,8 +14,6 @@ use domain::{Refusal, Request, Time};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// How long a proposal waits for its second person.
-const PROPOSAL_LAPSES: Duration = Duration::from_secs(24 * 3600);
 const EVIDENCE_LOOK: Duration = Duration::from_secs(15 * 60);
 
 impl Remit {
@@ -74,9 +72,9 @@ impl Remit {
         }
     }
 
-    /// A person brought evidence, and the second person has his time (a proposal lapses after 24 h).
+    /// A person brought evidence, and the second person has his time: until the proposal lapses.
     pub(super) fn evidence_pending(&self, cx: &Cx<'_>) -> bool {
-        self.facts.proof.is_none() && self.facts.brought.is_some_and(|at| cx.now < at + PROPOSAL_LAPSES)
+        self.facts.proof.is_none() && self.facts.brought.is_some_and(|at| !cases::lapsed(at, cx.now))
     }
 
     pub(super) fn evidence_brought(mut self, cx: &Cx<'_>) -> Next<Self> {

@@ -4,7 +4,7 @@
 use super::Remit;
 use super::cases::OF_ATTEMPT;
 use super::facts::{At, Input, Proof, Provider, Why};
-use super::pay::{EvidenceGiven, Paid, bank_order_no};
+use super::pay::{EvidenceGiven, Paid};
 use crate::cases;
 use crate::machine::{Cx, Next};
 use crate::payout::{self, Payout};
@@ -26,18 +26,11 @@ impl Remit {
     }
 
     pub(super) fn live_payout(&self) -> Option<&Payout> {
-        if let At::Permitted(payout)
-        | At::Paying(payout)
-        | At::PayoutInDoubt { payout, .. }
-        | At::Contradicted { payout: Some(payout), .. } = &self.at
-        {
-            return Some(payout);
-        }
-        None
+        self.at.live_payout()
     }
 
     /// The live attempt under this permit.
-    fn live(&self, permit: Uuid) -> Option<Payout> {
+    pub(super) fn live(&self, permit: Uuid) -> Option<Payout> {
         self.live_payout().filter(|payout| payout.permit == permit).cloned()
     }
 
@@ -123,6 +116,10 @@ impl Remit {
     /// Remembers the evidence, and writes its row.
     pub(super) fn keep(&mut self, given: EvidenceGiven, permit: Option<Uuid>, what: &str, cx: &Cx<'_>) -> Write {
         let EvidenceGiven { amount, paid_at, bank_serial, source, payee_ok: _ } = given;
+        // Evidence that was corrected stays known by its serial: the bank may return it under that.
+        if let Some(before) = self.facts.proof.take().filter(|before| before.bank_serial != bank_serial) {
+            self.first_time(format!("evidence/{}", before.bank_serial));
+        }
         let id = domain::ids::derive(cx.now, cx.me.0, &format!("{what}/{bank_serial}"));
         let since = cx.now;
         self.facts.proof = Some(Proof { evidence: id, permit, paid_at, bank_serial: bank_serial.clone(), since });
@@ -197,56 +194,6 @@ impl Remit {
         self.go(at).with(moved)
     }
 
-    /// 退票.
-    pub(super) fn returned_reported(mut self, permit: Uuid, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        if self.live(permit).is_some() {
-            return self.attempt_over(permit, payout::Event::Returned, input, cx);
-        }
-        let ours = self.facts.proof.as_ref().is_some_and(|proof| proof.permit == Some(permit));
-        if !ours || self.facts.returned {
-            return self.word_beside(permit, payout::Event::Returned, input, cx);
-        }
-        let moved = Write::MovePermit { permit, state: payout::State::Returned.name().into() };
-        if matches!(self.at, At::Paid) {
-            return self.revoked(permit, input, cx).with(moved);
-        }
-        self.facts.returned = true;
-        let next = if matches!(self.at, At::Confirming { .. } | At::ConfirmInDoubt { .. }) {
-            self.contradict("the bank returned the payment while CONTINUE was on its way", cx)
-        } else if matches!(self.at, At::Levied { .. }) {
-            self.returned_after_levy(input, cx)
-        } else {
-            let (kind, why) = if matches!(self.at, At::Levying { .. }) {
-                ("returned_after_levy", "the bank returned the payment while the levy runs")
-            } else {
-                ("returned_unlevied", "the bank returned the payment; nothing is to be levied")
-            };
-            let case = self.case(kind, Severity::Critical, self.note_moves(), json!({"why": why}), input, cx);
-            Next::to(self).with(case)
-        };
-        next.with(moved)
-    }
-
-    /// Returned before a decision: the evidence is revoked.
-    fn revoked(mut self, permit: Uuid, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        let Some(proof) = self.facts.proof.take() else { return Next::to(self) };
-        let attempt = self.facts.attempts;
-        let bank_order_no = bank_order_no(input, attempt);
-        let state = payout::State::Returned;
-        self.facts.ended.push(Payout { permit, attempt, bank_order_no, pay_before: cx.now, state });
-        let answered =
-            cases::close(&["deadline_near", "confirm_frozen", "paid_at_ahead"], "the bank returned the payment", cx);
-        let revoked = Write::RevokeEvidence { evidence: proof.evidence, at: cx.now };
-        self.unpaid(input, cx).with_first(answered).with(revoked)
-    }
-
-    pub(super) fn returned_after_levy(self, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        let facts = json!({"why": "the bank returned the payment after the levy"});
-        let case = self.case("returned_after_levy", Severity::Critical, &["closed"], facts, input, cx);
-        let told_before = cases::close(&["returned_after_levy"], "the levy has ended", cx);
-        self.finish(At::ReturnedAfterLevy, cx).with(told_before).with(case)
-    }
-
     /// "Paid" where no attempt of that permit is live: a repeat, or a contradiction. `permit`: none for a payment without one.
     pub(super) fn paid_beside(mut self, permit: Option<Uuid>, serial: &str, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         let proved = self.facts.proof.as_ref();
@@ -264,7 +211,7 @@ impl Remit {
         let facts = json!({"why": "reported paid where no attempt is live", "bank_serial": serial});
         let case = |remit: &Self, kind, moves| remit.case(kind, Severity::Critical, moves, facts, input, cx);
         if twice {
-            let case = case(&self, "paid_twice", self.note_moves());
+            let case = case(&self, "paid_twice", &["closed"]);
             return Next::to(self).with(case);
         }
         if matches!(self.at, At::Open { .. } | At::GateClosed { .. }) {
@@ -277,22 +224,17 @@ impl Remit {
         let (kind, moves): (_, &[&str]) = match () {
             () if self.live_payout().is_some() => {
                 self.facts.paid_after_final = true;
-                ("paid_after_final", &[])
+                ("paid_after_final", &["closed"])
             }
             () if matches!(self.at, At::AutoClosedUnpaid | At::ClosedExternally) => ("auto_closed_paid", &["closed"]),
-            () => ("cancelled_paid", self.note_moves()),
+            () => ("cancelled_paid", &["closed"]),
         };
         let case = case(&self, kind, moves);
         Next::to(self).with(case)
     }
 
-    /// A note may be closed where that moves nothing.
-    fn note_moves(&self) -> &'static [&'static str] {
-        if self.at.resting() { &["closed"] } else { &[] }
-    }
-
     /// Another word for an attempt that is not live: the same word again is a repeat, any other a contradiction on record.
-    fn word_beside(mut self, permit: Uuid, event: payout::Event, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+    pub(super) fn word_beside(mut self, permit: Uuid, event: payout::Event, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         let ended = self.facts.ended.iter().find(|payout| payout.permit == permit);
         let repeat = ended.is_some_and(|payout| payout.says(event));
         let returned_again = event == payout::Event::Returned && self.facts.returned;
@@ -300,8 +242,21 @@ impl Remit {
             return Next::to(self);
         }
         let facts = json!({"report": event.name(), "permit": permit});
-        let case = self.case("contradictory_report", Severity::Critical, self.note_moves(), facts, input, cx);
+        let case = self.case("contradictory_report", Severity::Critical, &["closed"], facts, input, cx);
         Next::to(self).with(case)
+    }
+}
+
+impl At {
+    pub(super) fn live_payout(&self) -> Option<&Payout> {
+        if let At::Permitted(payout)
+        | At::Paying(payout)
+        | At::PayoutInDoubt { payout, .. }
+        | At::Contradicted { payout: Some(payout), .. } = self
+        {
+            return Some(payout);
+        }
+        None
     }
 }
 

@@ -1,13 +1,19 @@
-//! What people decide. Only the legal moves of a case come here, with evidence and a second person where it takes them; a move
-//! that no longer fits the state changes nothing.
+//! What people decide. Only the legal moves of a case come here, with evidence and a second person where it takes them. A move
+//! closes the case that it answers and no other, also where it changes nothing; one that is not legal any more, because the remit
+//! went on meanwhile, puts the question again and says why.
 
 use super::Remit;
+use super::cases::{NOTES, OF_A_VERDICT};
 use super::facts::{At, Input, Why};
 use super::pay::EvidenceGiven;
+use crate::cases::Answered;
 use crate::machine::{Cx, Next};
 use crate::{cases, payout};
 use domain::record::{Severity, Write};
 use serde_json::json;
+
+/// What a move led to, or why it is not legal now.
+type Settled = Result<Next<Remit>, String>;
 
 impl Remit {
     pub(super) fn quote_accepted(mut self) -> Next<Self> {
@@ -17,20 +23,46 @@ impl Remit {
 
     pub(super) fn resolved(
         self,
+        case: &Answered,
+        name: &str,
+        evidence: Option<EvidenceGiven>,
+        by: &str,
+        input: &Input,
+        cx: &Cx<'_>,
+    ) -> Next<Self> {
+        match self.clone().settled(case, name, evidence, input, cx) {
+            Ok(next) => next.with_first(case.closed(name, by, cx)),
+            Err(why) => Next::to(self).with(case.reopened(name, &why)),
+        }
+    }
+
+    fn settled(
+        self,
+        case: &Answered,
         name: &str,
         evidence: Option<EvidenceGiven>,
         input: &Input,
         cx: &Cx<'_>,
-    ) -> Next<Self> {
+    ) -> Settled {
+        // What is only noted, and whatever is still asked at rest, is closed by two persons at any time: it moves nothing.
+        let noted = self.at.resting() || NOTES.contains(&case.kind.as_str());
         match (name, evidence) {
-            ("paid", Some(given)) => self.resolved_paid(given, input, cx),
-            ("not_paid", _) => self.resolved_not_paid(input, cx),
-            ("levied", Some(_)) => self.resolved_levied(input, cx),
-            ("closed", _) => self.resolved_closed(input, cx),
+            ("closed", _) if noted => Ok(Next::to(self)),
+            // This piece of paper proves nothing; it says nothing about any attempt.
+            ("not_paid", _) if case.kind == PAYMENT_EVIDENCE => Ok(Next::to(self)),
+            ("paid", Some(given)) => self.settled_paid(given, input, cx),
+            ("not_paid", _) => self.settled_not_paid(input, cx),
+            ("levied", Some(_)) => self.settled_levied(input, cx),
+            ("closed", _) => self.settled_closed(input, cx),
             ("resend_corrected", Some(given)) => self.resend_corrected(given, input, cx),
-            ("retry", _) => self.retry(cx),
-            (_, _) => Next::to(self),
+            ("retry", _) => Ok(self.retry(cx)),
+            (_, _) => Err("a remit has no such move, or it needs evidence".into()),
         }
+    }
+
+    /// Where it stands, or stood when it was parked.
+    fn beneath(&self) -> &At {
+        if let At::NeedsOperator { back, .. } = &self.at { back } else { &self.at }
     }
 
     /// Whether a person may say how the levy ended. Not while a payment may still be under way.
@@ -42,11 +74,20 @@ impl Remit {
         matches!(self.at, At::Contradicted { payout: None, .. } | At::Levying { .. })
     }
 
+    fn no_verdict(&self) -> String {
+        if self.beneath().live_payout().is_some() {
+            return "a permit is live, and a payment may be under way: its final word comes first".into();
+        }
+        format!("the remit is {} now", self.at.name())
+    }
+
     /// Looked at again, from where it was parked. What may have been sent is proved first (S-G).
     fn retry(mut self, cx: &Cx<'_>) -> Next<Self> {
-        let fault = cases::close(&["internal_fault"], "to be looked at again", cx);
-        let At::NeedsOperator { why, back } = self.at.clone() else { return Next::to(self).with(fault) };
-        let answered = cases::close(&[why.kind(), "internal_fault"], "to be looked at again", cx);
+        let again = "to be looked at again";
+        let At::NeedsOperator { why, back } = self.at.clone() else {
+            return Next::to(self).with(cases::close(&["internal_fault"], again, cx));
+        };
+        let answered = cases::close(&[why.kind(), "internal_fault"], again, cx);
         let mut back = *back;
         match why {
             Why::UnknownStatus(_) | Why::Bug(_) => {}
@@ -55,7 +96,10 @@ impl Remit {
                     *refusal = None;
                 }
             }
-            Why::ConfirmRefused(_) | Why::LevyUnproven | Why::PaidAfterFinal => return Next::to(self).with(fault),
+            // A fault on top of a question: the fault is gone, the question stays.
+            Why::ConfirmRefused(_) | Why::LevyUnproven | Why::PaidAfterFinal => {
+                return Next::to(self).with(cases::close(&["internal_fault"], again, cx));
+            }
         }
         self.facts.look_at = cx.now;
         if matches!(back, At::Open { .. }) && self.facts.unwanted {
@@ -67,18 +111,20 @@ impl Remit {
     }
 
     /// Evidence brought by a person: for a payout in doubt, or for a payment without a permit (§6.6).
-    fn resolved_paid(mut self, given: EvidenceGiven, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        if given.unfit(input, cx).is_some() {
-            let case = self.misfit(&given, input, cx);
-            return Next::to(self).and(case);
+    fn settled_paid(mut self, given: EvidenceGiven, input: &Input, cx: &Cx<'_>) -> Settled {
+        if let Some((_, why)) = given.unfit(input, cx) {
+            return Err(why.into());
+        }
+        if self.came_back(&given.bank_serial) {
+            return Err("the bank has returned this payment".into());
         }
         if let At::NeedsOperator { why: Why::PaidAfterFinal, back } = self.at.clone() {
-            let answered = cases::close(&["paid_after_final"], "two persons: paid", cx);
+            let answered = cases::close(&["paid_after_final", "internal_fault"], "two persons: paid", cx);
             self.at = *back;
             self.facts.paid_after_final = false;
-            return self.proven(given, None, input, cx).with(answered);
+            return Ok(self.proven(given, None, input, cx).with(answered));
         }
-        self.through(cx, |remit| remit.paid_by_word(given, input, cx))
+        Ok(self.through(cx, |remit| remit.paid_by_word(given, input, cx)))
     }
 
     fn paid_by_word(mut self, given: EvidenceGiven, input: &Input, cx: &Cx<'_>) -> Next<Self> {
@@ -90,87 +136,85 @@ impl Remit {
         }
         let facts = json!({"bank_serial": given.bank_serial});
         let new = self.first_time(format!("bypass/{}", given.bank_serial));
-        let bypass = new.then(|| self.case("payment_without_permit", Severity::Critical, &[], facts, input, cx));
+        let bypass =
+            new.then(|| self.case("payment_without_permit", Severity::Critical, &["closed"], facts, input, cx));
         let refusal = self.refuse_waiting("not_payable", "a payment without a permit was found");
         self.proven(given, None, input, cx).and(bypass).and(refusal)
     }
 
     /// Two persons hold the bank's word that nothing was paid.
-    fn resolved_not_paid(mut self, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+    fn settled_not_paid(mut self, input: &Input, cx: &Cx<'_>) -> Settled {
         if let At::NeedsOperator { why: Why::PaidAfterFinal, .. } = &self.at {
-            let answered = cases::close(&["paid_after_final"], "two persons: not paid", cx);
+            let answered = cases::close(&["paid_after_final", "internal_fault"], "two persons: not paid", cx);
             self.facts.paid_after_final = false;
-            return self.unpaid(input, cx).with(answered);
+            return Ok(self.unpaid(input, cx).with(answered));
         }
-        let Some(payout) = self.live_payout() else { return Next::to(self) };
-        let permit = payout.permit;
-        self.attempt_over(permit, payout::Event::Failed, input, cx)
+        if let Some(permit) = self.beneath().live_payout().map(|payout| payout.permit) {
+            return Ok(self.ended(permit, payout::Event::Failed, input, cx));
+        }
+        let proved = self.facts.proof.is_some() && !self.facts.returned;
+        if proved { Err("the payment is proved".into()) } else { Ok(Next::to(self)) }
     }
 
     /// Levied, by two persons' word.
-    fn resolved_levied(self, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+    fn settled_levied(self, input: &Input, cx: &Cx<'_>) -> Settled {
+        if matches!(self.at, At::Levied { .. } | At::ReturnedAfterLevy) {
+            return Ok(Next::to(self));
+        }
         let closed_paid = self.facts.proof.is_some() && matches!(self.at, At::AutoClosedPaid | At::ClosedExternally);
         let refused = matches!(self.at, At::NeedsOperator { why: Why::ConfirmRefused(_) | Why::CancelRefused(_), .. });
         if refused || !(self.open_to_verdict() || closed_paid) {
-            return self.reopened(cx);
+            return Err(self.no_verdict());
         }
-        self.levied(input, cx).with_first(cases::close(&[], "settled by two persons: levied", cx))
+        Ok(self.levied(input, cx).with_first(cases::close(OF_A_VERDICT, "settled by two persons: levied", cx)))
     }
 
-    /// Closed without a levy, by two persons' word: cancelled, or paid and to be levied again. At rest it closes what was noted.
-    fn resolved_closed(self, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        let how = cases::close(&[], "settled by two persons: closed", cx);
-        if self.at.resting() {
-            return Next::to(self).with(how);
-        }
+    /// Closed without a levy, by two persons' word: cancelled, or paid and to be levied again.
+    fn settled_closed(self, input: &Input, cx: &Cx<'_>) -> Settled {
         if !self.open_to_verdict() {
-            return self.reopened(cx);
+            return Err(self.no_verdict());
         }
-        let provider = super::Provider::Automatically;
+        let how = cases::close(OF_A_VERDICT, "settled by two persons: closed", cx);
         let next = match &self.facts.proof {
-            Some(_) if !self.facts.returned => self.closed_paid(provider, input, cx),
+            Some(_) if !self.facts.returned => self.closed_paid(super::Provider::Automatically, input, cx),
             // Nobody keeps income from it: nothing is to be levied.
             Some(_) | None => self.finish(At::Cancelled, cx),
         };
-        next.with_first(how)
-    }
-
-    /// The verdict came while a payment may be under way: the question stays, and is put again.
-    fn reopened(self, cx: &Cx<'_>) -> Next<Self> {
-        let At::Contradicted { why, payout: Some(_) } = &self.at else { return Next::to(self) };
-        let facts = json!({"why": why, "waits_for": "the final word on the live permit"});
-        let put_aside = cases::close(&["contradiction"], "the live permit must be settled first", cx);
-        let case = cases::open("contradiction", Severity::Critical, &["levied", "closed"], facts, cx);
-        Next::to(self).with(put_aside).with(case)
+        Ok(next.with_first(how))
     }
 
     /// The one revision of a decision: the same direction, with a corrected time, after a definite refusal (S-E).
-    fn resend_corrected(mut self, given: EvidenceGiven, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        let asked = matches!(&self.at, At::NeedsOperator { why: Why::ConfirmRefused(_), .. });
-        let possible = asked && !self.facts.revised && !self.facts.returned && given.paid_at <= cx.now;
-        let Some(permit) = self.facts.proof.as_ref().map(|proof| proof.permit).filter(|_| possible) else {
-            return Next::to(self);
+    fn resend_corrected(mut self, given: EvidenceGiven, input: &Input, cx: &Cx<'_>) -> Settled {
+        if !matches!(&self.at, At::NeedsOperator { why: Why::ConfirmRefused(_), .. }) {
+            return Err(format!("CONTINUE does not stand refused: the remit is {} now", self.at.name()));
+        }
+        let permit = match &self.facts.proof {
+            Some(proof) if !self.facts.revised && !self.facts.returned => proof.permit,
+            Some(_) if self.facts.revised => return Err("the one correction has been made".into()),
+            Some(_) | None => return Err("the bank has returned the payment".into()),
         };
-        if given.unfit(input, cx).is_some() {
-            let facts = json!({"why": "the corrected evidence does not fit the remit"});
-            let moves = &["resend_corrected", "closed"];
-            let case = self.case("confirm_refused", Severity::High, moves, facts, input, cx);
-            return Next::to(self)
-                .with(cases::close(&["confirm_refused"], "the evidence given does not fit", cx))
-                .with(case);
+        if given.paid_at > cx.now {
+            return Err("the corrected time lies in the future".into());
+        }
+        if let Some((_, why)) = given.unfit(input, cx) {
+            return Err(why.into());
         }
         let arising_time = given.paid_at;
         let kept = self.keep(given, permit, "evidence/corrected", cx);
-        let Some(proof) = &self.facts.proof else { return Next::to(self) };
+        let Some(proof) = &self.facts.proof else { return Err("there is no evidence to correct".into()) };
         let revision = Write::ReviseDecision { remit: cx.me, arising_time, evidence: proof.evidence, at: cx.now };
         self.facts.revised = true;
         self.facts.rungs = 0;
         self.facts.looks = 0;
-        let answered = cases::close(&["confirm_refused"], "sent again with a corrected time", cx);
+        let answered = cases::close(&["confirm_refused", "internal_fault"], "sent again with a corrected time", cx);
         // Sent before, hence the second send; a look comes first, for no sight is that old.
-        self.go(At::Confirming { sends: 2, seen_real: domain::Time::from_millis(0) })
+        Ok(self
+            .go(At::Confirming { sends: 2, seen_real: domain::Time::from_millis(0) })
             .with(kept)
             .with(revision)
-            .with(answered)
+            .with(answered))
     }
 }
+
+/// The case that brought evidence waits in (`POST /v1/remits/{id}/evidence`).
+const PAYMENT_EVIDENCE: &str = "payment_evidence";

@@ -3,6 +3,7 @@
 use super::facts::{At, Facts, Input, Proof, Provider, Why};
 use super::pay::{EvidenceGiven, Paid};
 use super::{Event, Remit, Tell};
+use crate::cases::Answered;
 use crate::doubt::Doubt;
 use crate::draw::specimen_time;
 use crate::machine::Specimens;
@@ -81,6 +82,7 @@ pub(super) fn sight(status: RemitStatus, arising_time: Option<Time>) -> OrderSee
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one list")]
 fn states() -> Vec<Remit> {
     let at = |at: At| {
         let mut facts = Facts::new(true, specimen_time(12));
@@ -100,6 +102,11 @@ fn states() -> Vec<Remit> {
     let in_doubt = payout(payout::State::InDoubt { unknown: false });
     let since = specimen_time(10);
     let levying = At::Levying { since, sent_at: since, acknowledged: true, doubt: doubt.clone() };
+    let without_permit = |place: At| {
+        let mut remit = paid(place);
+        remit.facts.proof = Some(Proof { permit: None, ..proof() });
+        remit
+    };
     vec![
         at(At::Open { ask: None }),
         at(At::Open { ask: Some(Uuid::from_u128(13)) }),
@@ -140,11 +147,20 @@ fn states() -> Vec<Remit> {
             back: Box::new(At::CancelInDoubt { doubt: Doubt::new(since, since), sends: 1, refusal: None }),
         }),
         paid(At::ClosedExternally),
+        without_permit(At::Paid),
+        without_permit(At::Confirming { sends: 1, seen_real: since }),
+        without_permit(At::Levied { at: since }),
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "one list")]
 fn events() -> Vec<Event> {
-    let resolved = |name: &str, evidence| Event::CaseResolved { r#move: name.into(), evidence, by: "amei".into() };
+    let resolved = |kind: &str, name: &str, evidence| Event::CaseResolved {
+        case: Answered { id: Uuid::from_u128(31), kind: kind.into() },
+        r#move: name.into(),
+        evidence,
+        by: "amei".into(),
+    };
     let given = EvidenceGiven {
         amount: money(123_450),
         paid_at: specimen_time(9),
@@ -168,18 +184,20 @@ fn events() -> Vec<Event> {
         Event::FailedReported { permit: PERMIT },
         Event::UnknownReported { permit: PERMIT },
         Event::ReturnedReported { permit: PERMIT },
+        Event::PaymentReturned { bank_serial: "BK1".into() },
         Event::Attested { permit: PERMIT, by: "payer".into(), reason: "not used".into() },
         Event::CancelAsked { by: "amei".into() },
         Event::EvidenceBrought { by: "amei".into() },
         Event::QuoteAccepted { by: "amei".into() },
         Event::NoticeSeen { close_time: Some(specimen_time(10)) },
         Event::HintSeen,
-        resolved("paid", Some(given.clone())),
-        resolved("not_paid", None),
-        resolved("levied", Some(given.clone())),
-        resolved("closed", Some(given.clone())),
-        resolved("resend_corrected", Some(given)),
-        resolved("retry", None),
+        resolved("payout_in_doubt", "paid", Some(given.clone())),
+        resolved("payout_in_doubt", "not_paid", None),
+        resolved("contradiction", "levied", Some(given.clone())),
+        resolved("contradiction", "closed", Some(given.clone())),
+        resolved("paid_twice", "closed", Some(given.clone())),
+        resolved("confirm_refused", "resend_corrected", Some(given)),
+        resolved("internal_fault", "retry", None),
         Event::Seen(sight(RemitStatus::Accepted, None)),
         Event::Seen(sight(RemitStatus::Processing, None)),
         Event::Seen(sight(RemitStatus::Remitted, None)),

@@ -4,7 +4,9 @@ use super::specimens::{PERMIT, input, sight};
 use super::*;
 use crate::draw::{specimen_time, with_cx};
 use crate::policy::{LeviedProof, LeviedTerminal};
+use crate::{answers, cases};
 use domain::levy::RemitStatus;
+use domain::record::Severity;
 use domain::record::Write;
 
 /// One event to one specimen, at a time and under a policy of its own.
@@ -51,6 +53,7 @@ fn every_pair_of_state_and_event_is_total_for_what_comes_from_outside() {
                         | Event::FailedReported { .. }
                         | Event::UnknownReported { .. }
                         | Event::ReturnedReported { .. }
+                        | Event::PaymentReturned { .. }
                         | Event::Attested { .. }
                         | Event::CancelAsked { .. }
                         | Event::EvidenceBrought { .. }
@@ -528,4 +531,25 @@ fn no_limbo_every_state_wants_something_or_rests_or_has_an_owner() {
             }
         });
     }
+}
+
+#[test]
+fn every_move_of_every_case_closes_its_case_or_says_why_it_stays() {
+    let given = EvidenceGiven {
+        amount: input().amount,
+        paid_at: specimen_time(9),
+        bank_serial: "BK7".into(),
+        payee_ok: true,
+        source: "person".into(),
+    };
+    answers::check::<Remit>(&serde_json::to_value(given).unwrap(), |remit, cx| {
+        if let At::NeedsOperator { why, .. } = &remit.at {
+            Some(cases::open(why.kind(), Severity::High, why.moves(false), serde_json::json!({}), cx))
+        } else if let At::Contradicted { .. } = &remit.at {
+            let moves = &["levied", "closed"];
+            Some(cases::open("contradiction", Severity::Critical, moves, serde_json::json!({}), cx))
+        } else {
+            None
+        }
+    });
 }

@@ -2,6 +2,7 @@
 
 use super::specimens::{input, sight};
 use super::*;
+use crate::answers::Cases;
 use crate::draw::specimen_time;
 use crate::policy::{CancelNeverPermitted, Guard, Switch};
 use crate::{Freezes, Params, Policy, payout};
@@ -65,7 +66,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (any::<bool>(), 0..5u8).prop_map(|(old, what)| Act::Word { old, what }),
         1 => Just(Act::Cancel),
         1 => Just(Act::Notice),
-        3 => (0..6u8).prop_map(Act::Resolve),
+        4 => (0..12u8).prop_map(Act::Resolve),
         1 => (0..5u8).prop_map(Act::Freeze),
         1 => Just(Act::Park),
         1 => Just(Act::WorkerLost),
@@ -90,7 +91,7 @@ struct Ledger {
     gate: bool,
     decision: Option<NextStep>,
     revised: bool,
-    cases: Vec<(String, bool)>,
+    cases: Cases,
     asks: BTreeSet<Uuid>,
     done: Vec<String>,
     /// The last send that may have been applied and was not answered.
@@ -152,11 +153,8 @@ impl Ledger {
                 self.revised = true;
             }
             Write::Answer { ask, .. } => assert!(self.asks.remove(ask), "answered once"),
-            Write::OpenCase(case) => self.cases.push((case.kind.clone(), true)),
-            Write::CloseCases { kinds, .. } => {
-                for (kind, open) in &mut self.cases {
-                    *open &= !(kinds.is_empty() || kinds.contains(kind));
-                }
+            Write::OpenCase(_) | Write::CloseCases { .. } | Write::CloseCase { .. } | Write::ReopenCase { .. } => {
+                self.cases.take(write);
             }
             Write::Tell { event, .. } => self.done.push(event["RemitDone"]["state"].as_str().unwrap().into()),
             Write::Spawn(_) | Write::OpenTask(_) | Write::CloseTasks { .. } | Write::Emit { .. } => {}
@@ -209,7 +207,6 @@ impl Walk {
     }
 
     fn settle(&mut self, before: &Remit, next: Next<Remit>, event: &Event, cx: &Cx<'_>) {
-        self.ledger.cases.retain(|(_, open)| *open);
         let told = self.ledger.done.len();
         for write in &next.writes {
             self.ledger.take(write, cx);
@@ -229,7 +226,8 @@ impl Walk {
         let waiting = matches!(self.remit.at, At::Open { ask: Some(_) });
         assert_eq!(self.ledger.asks.len(), usize::from(waiting), "a payer waits in {to} after {event:?}");
         if matches!(self.remit.at, At::Contradicted { .. } | At::NeedsOperator { .. }) {
-            assert!(self.ledger.cases.iter().any(|(_, open)| *open), "{to} has no owner after {event:?}");
+            let owned = self.ledger.cases.open().iter().any(|case| !case.moves.is_empty());
+            assert!(owned, "nobody can get it out of {to} after {event:?}");
         }
         let known_live = usize::from(live_in(&self.remit.at));
         assert_eq!(self.ledger.live(), known_live, "a live permit nobody waits for in {to} after {event:?}");
@@ -364,8 +362,16 @@ impl Walk {
             payee_ok: true,
             source: "person".into(),
         });
-        let r#move = moves[usize::from(place)].to_owned();
-        self.take(Event::CaseResolved { r#move, evidence, by: "amei".into() }, true);
+        let place = usize::from(place);
+        let legal = self
+            .ledger
+            .cases
+            .moves()
+            .nth(place)
+            .map(|(case, name)| (Answered { id: case.id, kind: case.kind.clone() }, name.to_owned()));
+        // Or an answer to a case that is settled by now.
+        let (case, r#move) = legal.unwrap_or_else(|| (Answered::default(), moves[place % moves.len()].to_owned()));
+        self.take(Event::CaseResolved { case, r#move, evidence, by: "li and wang".into() }, true);
     }
 }
 

@@ -107,6 +107,7 @@ impl Event {
             Event::FailedReported { .. } => "FailedReported",
             Event::UnknownReported { .. } => "UnknownReported",
             Event::ReturnedReported { .. } => "ReturnedReported",
+            Event::PaymentReturned { .. } => "PaymentReturned",
             Event::Attested { .. } => "Attested",
             Event::CancelAsked { .. } => "CancelAsked",
             Event::EvidenceBrought { .. } => "EvidenceBrought",

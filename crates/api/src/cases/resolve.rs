@@ -1,8 +1,8 @@
 //! `POST /v1/cases/{id}/resolve`: one of a case's legal moves, at once or as a proposal to a second person.
 
 use crate::api::{Api, Deed};
-use crate::cases::find;
 use crate::cases::view::{CaseView, view};
+use crate::cases::{event, find, letter, step};
 use crate::orders::release::reason;
 use crate::problem::{Error, FieldError, Problem};
 use crate::read::{Id, Json};
@@ -14,8 +14,9 @@ use axum::http::StatusCode;
 use domain::record::Move;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{Case, Proposal};
+use store::{Case, CaseChange, Proposal};
 use utoipa::ToSchema;
+use workflows::remit::{lapse_before, lapsed};
 
 /// How a case is to be settled.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -44,32 +45,51 @@ pub(crate) async fn resolve(
     let reason = reason(&body.reason)?;
     let legal = legal_move(&case, &body.r#move)?;
     let evidence = evidence(&api, &caller, &case, &legal, body.evidence.as_ref()).await?;
-    let needs = |what: &str| legal.needs.iter().any(|need| need == what);
-    match case.state.as_str() {
-        "open" => {}
-        "proposed" => {
-            return Err(Error::conflict("case_proposed", "a move is proposed already: another person approves it"));
-        }
-        _ => return Err(Error::conflict("case_resolved", "this case is settled")),
-    }
-    let detail = json!({"move": legal.name, "reason": reason, "instance": case.instance});
-    if needs("second_person") {
+    may_resolve(&api, &case)?;
+    let done = if legal.needs.iter().any(|need| need == "second_person") {
         let proposal = Proposal { name: legal.name, reason, evidence, by: caller.name.clone(), at: api.now() };
-        if !api.store().propose(case.open.id, proposal).await? {
-            return Err(Error::conflict("case_proposed", "somebody else was quicker: look at the case again"));
-        }
-        api.act(&caller, "case.proposed", case.open.id, detail).await?;
+        propose(&api, &caller, &case, proposal, "case.proposed").await?
     } else {
-        api.act(&caller, "case.resolved", case.open.id, detail).await?;
-        api.tell(&caller, &deed, case.instance, event(&legal.name, evidence, &caller.name)).await?;
+        let detail = json!({"move": legal.name, "reason": reason, "instance": case.instance});
+        let event = event(&case, &legal.name, evidence, &caller.name);
+        let letter = letter(&api, &caller, &case, event, deed.name(case.instance));
+        api.engine()
+            .case_step(step(&api, &caller, &case, CaseChange::Move, "case.resolved", detail, Some(letter)))
+            .await?
+    };
+    if !done {
+        return Err(Error::conflict("case_proposed", "somebody else was quicker: look at the case again"));
     }
     let case = find(&api, &caller, id.0).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(view(case))))
 }
 
-/// What the machine is told.
-pub(crate) fn event(name: &str, evidence: Option<Value>, by: &str) -> Value {
-    json!({"CaseResolved": {"move": name, "evidence": evidence, "by": by}})
+/// Whether the case still asks. A proposal that nobody approved in its time gives way to a new one.
+fn may_resolve(api: &Api, case: &Case) -> Result<(), Error> {
+    let waits = case.proposal.as_ref().is_some_and(|proposal| !lapsed(proposal.at, api.now()));
+    match case.state.as_str() {
+        "open" => Ok(()),
+        "proposed" if waits || case.approved_by.is_some() => {
+            Err(Error::conflict("case_proposed", "a move is proposed already: another person approves it"))
+        }
+        "proposed" => Ok(()),
+        _ => Err(Error::conflict("case_resolved", "this case is settled")),
+    }
+}
+
+/// Puts a move to the second person. A remit is told that evidence waits: until then nothing is cancelled (safety.md §11).
+pub(crate) async fn propose(
+    api: &Api,
+    caller: &Caller,
+    case: &Case,
+    proposal: Proposal,
+    what: &str,
+) -> Result<bool, Error> {
+    let evidence = proposal.name == "paid" && case.workflow == remits::WORKFLOW;
+    let letter = evidence.then(|| letter(api, caller, case, json!({"EvidenceBrought": {"by": caller.name}}), None));
+    let detail = json!({"move": proposal.name, "reason": proposal.reason, "instance": case.instance});
+    let change = CaseChange::Propose { proposal, lapsed: lapse_before(api.now()) };
+    Ok(api.engine().case_step(step(api, caller, case, change, what, detail, letter)).await?)
 }
 
 fn legal_move(case: &Case, name: &str) -> Result<Move, Error> {

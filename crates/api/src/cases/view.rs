@@ -61,6 +61,8 @@ pub(crate) struct ProposalView {
     pub(crate) by: String,
     #[schema(value_type = String)]
     pub(crate) at: Time,
+    /// Who said yes; null while it waits.
+    pub(crate) approved_by: Option<String>,
 }
 
 pub(crate) fn view(case: Case) -> CaseView {
@@ -83,6 +85,7 @@ pub(crate) fn view(case: Case) -> CaseView {
             evidence: one.evidence,
             by: one.by,
             at: one.at,
+            approved_by: case.approved_by,
         }),
         resolved_at: case.resolved_at,
         resolved_how: case.resolved_how,

@@ -30,7 +30,7 @@ pub(super) fn of(event: &str) -> &str {
         "PaidReported" => "the payer reported it paid",
         "FailedReported" => "the payer reported that the payment failed",
         "UnknownReported" => "the payer reported that the bank does not know",
-        "ReturnedReported" => "the payer reported that the bank returned the payment",
+        "ReturnedReported" | "PaymentReturned" => "the payer reported that the bank returned the payment",
         "Attested" => "the payer attested that it was not paid",
         "QuoteAccepted" => "two persons accepted the split",
         "NoticeSeen" => "a close notice asked us to look",

@@ -1,6 +1,7 @@
 //! `POST /v1/remits/{id}/evidence`: proof of a payment that no permit covered. One person brings it, another approves (I24).
 
-use crate::api::{Api, Deed};
+use crate::api::Api;
+use crate::cases::resolve::propose;
 use crate::cases::view::{CaseView, view};
 use crate::problem::{Error, Problem};
 use crate::read::{Id, Json};
@@ -15,7 +16,7 @@ use serde_json::json;
 use store::Proposal;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workflows::remit::{At, EvidenceGiven, needs};
+use workflows::remit::{At, EvidenceGiven, lapsed, needs};
 
 /// The evidence waits for a second person.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -31,7 +32,6 @@ pub(crate) struct EvidenceProposed {
 pub(crate) async fn bring(
     State(api): State<Api>,
     caller: Caller,
-    deed: Deed,
     id: Id,
     Json(body): Json<EvidenceBody>,
 ) -> Result<(StatusCode, axum::Json<EvidenceProposed>), Error> {
@@ -45,31 +45,22 @@ pub(crate) async fn bring(
     }
     let case = open(&api, &caller, &remit, &given).await?;
     let found = api.store().case(case).await?.ok_or(Error::Internal)?;
-    // A repeat by the same person says the same again, at another time.
-    let at = found.proposal.as_ref().map_or(api.now(), |earlier| earlier.at);
     let evidence = serde_json::to_value(&given).map_err(|_| Error::Internal)?;
+    // A repeat by the same person says the same again, at another time.
+    let earlier = found.proposal.as_ref().filter(|earlier| earlier.by == caller.name && !lapsed(earlier.at, api.now()));
     let proposal = Proposal {
         name: "paid".into(),
-        reason: "payment evidence".into(),
+        reason: body.document_id.map_or("payment evidence".into(), |id| format!("payment evidence, document {id}")),
         evidence: Some(evidence),
         by: caller.name.clone(),
-        at,
+        at: earlier.map_or(api.now(), |earlier| earlier.at),
     };
-    if !api.store().propose(case, proposal).await? {
+    if !propose(&api, &caller, &found, proposal, "evidence.brought").await? {
         return Err(Error::conflict(
             "case_proposed",
             format!("case {case} has this payment already, brought by somebody else or settled"),
         ));
     }
-    // Until the second person has had his time, nothing is cancelled (safety.md §11).
-    api.tell(&caller, &deed, remit.row.id, json!({"EvidenceBrought": {"by": caller.name}})).await?;
-    api.act(
-        &caller,
-        "evidence.brought",
-        remit.row.id,
-        json!({"case": case, "bank_serial": given.bank_serial, "document": body.document_id}),
-    )
-    .await?;
     let case_view = view(api.store().case(case).await?.ok_or(Error::Internal)?);
     Ok((StatusCode::ACCEPTED, axum::Json(EvidenceProposed { case_id: case, case: case_view })))
 }
@@ -89,7 +80,7 @@ async fn open(api: &Api, caller: &Caller, remit: &Known, given: &EvidenceGiven) 
         owner_role: "finance".into(),
         opened_at: now,
         sla_at: now + api.engine().rules.params.case_sla,
-        moves: vec![needs("paid")],
+        moves: vec![needs("paid"), needs("not_paid")],
         facts: json!({"amount": given.amount, "paid_at": given.paid_at, "bank_serial": given.bank_serial, "source": given.source}),
         group: None,
     };

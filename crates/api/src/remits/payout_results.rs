@@ -38,13 +38,14 @@ pub(crate) enum PayoutOutcome {
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PayoutReport {
-    pub(crate) permit_id: Uuid,
+    /// Required, but for `returned` of a payment that no permit covered.
+    pub(crate) permit_id: Option<Uuid>,
     pub(crate) outcome: PayoutOutcome,
     /// Required for `paid`.
     pub(crate) amount: Option<String>,
     /// The bank's final success time; required for `paid`.
     pub(crate) paid_at: Option<String>,
-    /// 银行流水号; required for `paid`.
+    /// 银行流水号; required for `paid`, and for `returned` without a permit: it names the payment.
     #[schema(max_length = 64)]
     pub(crate) bank_serial: Option<String>,
     pub(crate) bank_order_no: Option<String>,
@@ -71,10 +72,16 @@ pub(crate) async fn report(
     Json(body): Json<PayoutReport>,
 ) -> Result<(StatusCode, axum::Json<Accepted>), Error> {
     let remit = find(&api, &caller, id.instance()).await?;
-    let permit = permit_of(&api, &remit, body.permit_id).await?;
-    let fields = Fields::check(&permit, &body)?;
+    let permit = match body.permit_id {
+        Some(id) => Some(permit_of(&api, &remit, id).await?),
+        None => None,
+    };
+    let fields = Fields::check(permit.as_ref(), &body)?;
     let voucher = fields.voucher.clone();
-    let event = event(&api, &caller, &remit, &permit, &body, fields).await?;
+    let event = match permit {
+        Some(permit) => event(&api, &caller, &remit, &permit, &body, fields).await?,
+        None => returned(&api, &remit, fields.serial.ok_or(Error::Internal)?).await?,
+    };
     api.tell_with(&caller, &deed, remit.row.id, event, voucher).await?;
     accepted(&api, &caller, id).await
 }
@@ -115,22 +122,40 @@ async fn event(
     })
 }
 
+/// 退票 of a payment named by its bank serial: under the permit that it was made with, if any.
+async fn returned(api: &Api, remit: &Known, bank_serial: String) -> Result<Value, Error> {
+    let evidence = api.store().evidence(remit.row.id).await?;
+    let permit =
+        evidence.iter().rfind(|row| row.evidence.bank_serial == bank_serial).and_then(|row| row.evidence.permit);
+    Ok(match permit {
+        Some(permit) => json!({"ReturnedReported": {"permit": permit}}),
+        None => json!({"PaymentReturned": {"bank_serial": bank_serial}}),
+    })
+}
+
 struct Fields {
     /// Complete where it is needed.
     proof: Option<(Money, Time, String)>,
+    serial: Option<String>,
     /// 回单: kept beside the report, byte for byte.
     voucher: Option<Vec<u8>>,
 }
 
 impl Fields {
-    fn check(permit: &Permit, body: &PayoutReport) -> Result<Self, Error> {
+    fn check(permit: Option<&Permit>, body: &PayoutReport) -> Result<Self, Error> {
         let mut faults = Faults::default();
         let paid = body.outcome == PayoutOutcome::Paid;
+        let unpermitted = permit.is_none() && body.outcome == PayoutOutcome::Returned;
+        if permit.is_none() && !unpermitted {
+            faults.0.push(FieldError::missing("permit_id"));
+        }
         let mut read = Reader { faults: &mut faults, required: paid };
         let amount = read.field("amount", body.amount.as_deref(), amount);
         let paid_at = read.field("paid_at", body.paid_at.as_deref(), time);
+        read.required |= unpermitted;
         let bank_serial = read.field("bank_serial", body.bank_serial.as_deref(), |text| printable(text, 64));
-        if body.bank_order_no.as_ref().is_some_and(|no| *no != permit.bank_order_no) {
+        let order_no = permit.map(|permit| &permit.bank_order_no);
+        if body.bank_order_no.is_some() && order_no.is_some() && body.bank_order_no.as_ref() != order_no {
             let said = ("this permit is paid under another bank order number", "银行订单号与付款许可不一致");
             faults.0.push(FieldError::new("bank_order_no", "bank_order_mismatch", said.0, said.1));
         }
@@ -144,6 +169,7 @@ impl Fields {
             return Err(Error::Invalid(faults.0));
         }
         Ok(Self {
+            serial: bank_serial.clone(),
             proof: amount.zip(paid_at).zip(bank_serial).map(|((amount, paid_at), serial)| (amount, paid_at, serial)),
             voucher: voucher.flatten(),
         })

@@ -6,9 +6,8 @@ use crate::problem::Error;
 use crate::remits::{Known, WORKFLOW};
 use domain::levy::NextStep;
 use domain::{InstanceId, Money, Time};
-use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
-use store::Instance;
+use store::{Beside, Instance};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use workflows::remit::At;
@@ -82,27 +81,24 @@ pub(crate) struct DecisionView {
     pub(crate) decided_at: Time,
 }
 
-/// Views made at once.
-const AT_ONCE: usize = 8;
-
-/// Remits, in the order given.
+/// Remits, in the order given: one read for what stands beside all of them.
 pub(crate) async fn view_all(api: &Api, rows: Vec<Instance>) -> Result<Vec<RemitView>, Error> {
-    let views = rows.into_iter().map(|row| async { view(api, Known::read(row)?).await });
-    stream::iter(views).buffered(AT_ONCE).try_collect().await
+    let remits: Vec<InstanceId> = rows.iter().map(|row| row.id).collect();
+    let beside = api.store().beside(&remits).await?;
+    rows.into_iter().zip(beside).map(|(row, beside)| Ok(shown(Known::read(row)?, beside))).collect()
 }
 
-/// The remit with its records. What its state says is not there is not asked for.
+/// The remit with its records.
 pub(crate) async fn view(api: &Api, remit: Known) -> Result<RemitView, Error> {
+    let beside = api.store().beside(&[remit.row.id]).await?;
+    Ok(shown(remit, beside.into_iter().next().unwrap_or_default()))
+}
+
+fn shown(remit: Known, beside: Beside) -> RemitView {
     let Known { row, input, state } = remit;
-    let facts = &state.facts;
-    let store = api.store();
-    let permits = if facts.attempts > 0 { store.permits(row.id).await? } else { Vec::new() };
-    let evidence = if facts.proof.is_some() { store.evidence(row.id).await? } else { Vec::new() };
-    let decision = if facts.decided_at.is_some() { store.decision(row.id).await? } else { None };
-    let cases = store.cases(&row.tenant, None, None, Some(row.id), None, 20).await?;
-    let open_case = cases.iter().find(|case| case.state != "resolved").map(|case| case.open.id);
+    let Beside { permit, evidence, decision, open_case } = beside;
     let levied_at = if let At::Levied { at } = &state.at { Some(*at) } else { None };
-    Ok(RemitView {
+    RemitView {
         id: row.id,
         order_id: input.order,
         provider_order_id: input.provider_order_id.to_string(),
@@ -122,20 +118,19 @@ pub(crate) async fn view(api: &Api, remit: Known) -> Result<RemitView, Error> {
             .map(|decision| decision.arising_time),
         levied_at,
         voucher_state: None,
-        permit: permits.into_iter().map(|row| row.permit).max_by_key(|permit| permit.attempt).map(permit),
-        evidence: evidence.into_iter().rfind(|row| row.revoked_at.is_none()).map(proof),
+        permit: permit.map(pay_permit),
+        evidence: evidence.map(proof),
         decision: decision
             .map(|decision| DecisionView { next_step: decision.next_step.word().into(), decided_at: decision.at }),
         case_id: open_case,
-    })
+    }
 }
 
-fn permit(permit: domain::record::Permit) -> PermitView {
+fn pay_permit(permit: domain::record::Permit) -> PermitView {
     PermitView { permit_id: permit.id, attempt: permit.attempt, state: permit.state, pay_before: permit.pay_before }
 }
 
-fn proof(row: store::EvidenceRow) -> EvidenceView {
-    let evidence = row.evidence;
+fn proof(evidence: domain::record::Evidence) -> EvidenceView {
     EvidenceView {
         amount: evidence.amount,
         paid_at: evidence.paid_at,

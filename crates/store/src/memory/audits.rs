@@ -104,10 +104,10 @@ impl World {
 
     fn lone_approvals(&self) -> Vec<String> {
         let alone = self.cases.values().filter(|entry| {
-            let by = entry.case.proposal.as_ref().map(|proposal| &proposal.by);
+            let by = entry.proposal.as_ref().map(|proposal| &proposal.by);
             entry.approved_by.is_some() && (by.is_none() || by == entry.approved_by.as_ref())
         });
-        alone.map(|entry| entry.case.open.id.to_string()).collect()
+        alone.map(|entry| entry.open.id.to_string()).collect()
     }
 
     fn moved_cutoffs(&self) -> Vec<String> {
@@ -208,7 +208,7 @@ impl World {
 
     /// Two persons have approved something about this order.
     fn approved(&self, order: InstanceId) -> bool {
-        self.cases.values().any(|entry| entry.case.instance == order && entry.approved_by.is_some())
+        self.cases.values().any(|entry| entry.instance == order && entry.approved_by.is_some())
     }
 
     fn wrong_fees(&self) -> Vec<String> {

@@ -5,6 +5,7 @@ mod machines;
 mod commit;
 mod writes;
 mod records;
+mod cases;
 mod batch;
 mod office;
 mod watch;
@@ -56,7 +57,7 @@ pub(crate) struct World {
     gates: Table<InstanceId, Time>,
     decisions: Table<InstanceId, Decision>,
     revisions: Table<InstanceId, Decision>,
-    cases: Table<Uuid, CaseEntry>,
+    cases: Table<Uuid, Case>,
     tasks: Table<Uuid, Task>,
     people: Table<(String, Uuid), Person>,
     keys: Table<String, ApiKey>,
@@ -99,12 +100,6 @@ struct BatchEntry {
 struct Permit {
     row: PermitRow,
     issued_real: Time,
-}
-
-#[derive(Clone)]
-struct CaseEntry {
-    case: Case,
-    approved_by: Option<String>,
 }
 
 #[derive(Clone)]

@@ -1,7 +1,7 @@
-//! Reading what turns wrote, and moving a case by hand.
+//! Reading what turns wrote, and opening a case by hand.
 
 use super::World;
-use crate::{Case, Error, EvidenceRow, PermitRow, Proposal, Result, Task};
+use crate::{Beside, Case, Error, EvidenceRow, PermitRow, Result, Task};
 use domain::InstanceId;
 use domain::record::{Decision, OpenCase};
 use uuid::Uuid;
@@ -46,11 +46,11 @@ impl World {
                 && instance.is_none_or(|want| case.instance == want)
                 && cursor.is_none_or(|cursor| case.open.id < cursor)
         };
-        Ok(self.cases.iter().rev().map(|(_, entry)| &entry.case).filter(wanted).take(limit).cloned().collect())
+        Ok(self.cases.iter().rev().map(|(_, case)| case).filter(wanted).take(limit).cloned().collect())
     }
 
     pub(crate) fn case(&self, id: Uuid) -> Result<Option<Case>> {
-        Ok(self.cases.get(&id).map(|entry| entry.case.clone()))
+        Ok(self.cases.get(&id).cloned())
     }
 
     pub(crate) fn open_case(&mut self, instance: InstanceId, tenant: &str, case: OpenCase) -> Result<()> {
@@ -61,32 +61,21 @@ impl World {
         Ok(())
     }
 
-    pub(crate) fn propose(&mut self, case: Uuid, proposal: Proposal) -> Result<bool> {
-        let state = self.cases.get(&case).map(|entry| (entry.case.state.as_str(), entry.case.proposal.as_ref()));
-        let fits =
-            state.is_some_and(|(state, before)| state == "open" || (state == "proposed" && before == Some(&proposal)));
-        if fits {
-            self.cases.change(&case, |entry| {
-                entry.case.state = "proposed".into();
-                entry.case.proposal = Some(proposal);
-            });
-            self.cases.end(true);
-        }
-        Ok(fits)
-    }
-
-    pub(crate) fn approve_case(&mut self, case: Uuid, by: &str) -> Result<Option<Proposal>> {
-        let Some(entry) = self.cases.get(&case).filter(|entry| entry.case.state == "proposed") else { return Ok(None) };
-        if entry.approved_by.as_ref().is_some_and(|before| before != by) {
-            return Ok(None);
-        }
-        let proposal = entry.case.proposal.clone();
-        if proposal.as_ref().is_none_or(|proposal| proposal.by == by) {
-            return Err(Error::Forbidden("case_four_eyes".into()));
-        }
-        self.cases.change(&case, |entry| entry.approved_by = Some(by.to_owned()));
-        self.cases.end(true);
-        Ok(proposal)
+    pub(crate) fn beside(&self, remits: &[InstanceId]) -> Result<Vec<Beside>> {
+        let of = |remit: &InstanceId| -> Result<Beside> {
+            let open = self.cases.iter().rev().find(|(_, case)| case.instance == *remit && case.state != "resolved");
+            Ok(Beside {
+                permit: self.permits(*remit)?.pop().map(|row| row.permit),
+                evidence: self
+                    .evidence(*remit)?
+                    .into_iter()
+                    .rfind(|row| row.revoked_at.is_none())
+                    .map(|row| row.evidence),
+                decision: self.decision(*remit)?,
+                open_case: open.map(|(id, _)| *id),
+            })
+        };
+        remits.iter().map(of).collect()
     }
 
     pub(crate) fn tasks(

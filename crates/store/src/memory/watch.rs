@@ -30,7 +30,7 @@ impl World {
     }
 
     pub(super) fn has_case(&self, id: InstanceId) -> bool {
-        self.cases.values().any(|entry| entry.case.instance == id && entry.case.state != "resolved")
+        self.cases.values().any(|case| case.instance == id && case.state != "resolved")
     }
 
     pub(crate) fn limbo(&self, now: Moment, resting: &[(String, String)]) -> Result<Finding> {

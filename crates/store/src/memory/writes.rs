@@ -1,6 +1,6 @@
 //! The rows beside a state, under the same rules as the databases' constraints, by the same names.
 
-use super::{CaseEntry, Permit, World};
+use super::{Permit, World};
 use crate::writes::{Owner, emits, tell_id};
 use crate::{Case, Error, EvidenceRow, NewInstance, PermitRow, Post, Result, Target, Task};
 use domain::levy::NextStep;
@@ -65,6 +65,8 @@ impl World {
                 }
                 Write::OpenCase(case) => self.put_case(owner.id, owner.workflow, owner.tenant, case),
                 Write::CloseCases { kinds, how, at } => self.close_cases(owner.id, kinds, how, *at),
+                Write::CloseCase { case, how, at } => self.close_case(*case, how, *at),
+                Write::ReopenCase { case, why } => self.reopen_case(*case, why),
                 Write::OpenTask(task) => self.put_task(owner, task),
                 Write::CloseTasks { at } => self.close_tasks(owner.id, *at),
                 Write::Emit { topic, body } => {
@@ -188,24 +190,35 @@ impl World {
             tenant,
             state,
             proposal: None,
+            approved_by: None,
             resolved_at: None,
             resolved_how: None,
         };
-        self.cases.put(open.id, CaseEntry { case, approved_by: None });
+        self.cases.put(open.id, case);
     }
 
     fn close_cases(&mut self, instance: InstanceId, kinds: &[String], how: &str, at: Time) {
-        let open = self
-            .cases
-            .values()
-            .map(|entry| &entry.case)
-            .filter(|case| case.instance == instance && case.state != "resolved");
+        let open = self.cases.values().filter(|case| case.instance == instance);
         let open: Vec<Uuid> =
             open.filter(|c| kinds.is_empty() || kinds.contains(&c.open.kind)).map(|case| case.open.id).collect();
-        for id in open {
-            self.cases.change(&id, |entry| {
-                let case = &mut entry.case;
+        open.into_iter().for_each(|id| self.close_case(id, how, at));
+    }
+
+    fn close_case(&mut self, id: Uuid, how: &str, at: Time) {
+        if self.cases.get(&id).is_some_and(|case| case.state != "resolved") {
+            self.cases.change(&id, |case| {
                 (case.state, case.resolved_at, case.resolved_how) = ("resolved".into(), Some(at), Some(how.to_owned()));
+            });
+        }
+    }
+
+    fn reopen_case(&mut self, id: Uuid, why: &str) {
+        if self.cases.get(&id).is_some_and(|case| case.state != "resolved") {
+            self.cases.change(&id, |case| {
+                (case.state, case.proposal, case.approved_by) = ("open".into(), None, None);
+                if let Some(facts) = case.open.facts.as_object_mut() {
+                    facts.insert("reopened".into(), why.into());
+                }
             });
         }
     }

@@ -286,8 +286,8 @@ async fn i10_a_broken_quote_that_two_persons_accepted_is_theirs() {
             at: t(6),
         };
         fresh.store.open_case(order, "acme", case.clone()).await.unwrap();
-        assert!(fresh.store.propose(case.id, proposal).await.unwrap());
-        fresh.store.approve_case(case.id, "wang").await.unwrap().expect("another person");
+        assert!(fresh.store.case_step(cases::step(case.id, cases::propose(&proposal, 0))).await.unwrap());
+        assert!(fresh.store.case_step(cases::step(case.id, cases::approve(&proposal, "wang"))).await.unwrap());
         assert_eq!(count(&fresh, "I10", t(5), exact()).await, 0);
     }
 }

@@ -4,6 +4,7 @@ mod machines;
 mod claims;
 mod commits;
 mod rules;
+pub(crate) mod cases;
 pub(crate) mod office;
 mod people;
 mod audits;

@@ -19,7 +19,7 @@ pub(crate) fn case(kind: &str) -> OpenCase {
 }
 
 #[tokio::test]
-async fn cases_are_opened_proposed_approved_and_closed() {
+async fn cases_and_tasks_are_opened_and_closed() {
     for fresh in testing::stores().await {
         let id = put(&fresh, machine("a")).await;
         let (first, second) = (case("first"), case("second"));
@@ -29,15 +29,6 @@ async fn cases_are_opened_proposed_approved_and_closed() {
         assert!(is_done(&rules::writes(&fresh, id, vec![open(&second)]).await));
         assert_eq!(fresh.store.cases("acme", Some("open"), None, Some(id), None, 9).await.unwrap().len(), 2);
         assert!(fresh.store.cases("other", None, None, None, None, 9).await.unwrap().is_empty());
-        let proposal =
-            Proposal { name: "levied".into(), reason: "seen".into(), evidence: None, by: "li".into(), at: t(6) };
-        assert!(fresh.store.propose(first.id, proposal.clone()).await.unwrap());
-        assert!(!fresh.store.propose(first.id, Proposal { by: "wang".into(), ..proposal.clone() }).await.unwrap());
-        assert_eq!(fresh.store.approve_case(second.id, "wang").await, Ok(None), "nothing was proposed");
-        assert_eq!(fresh.store.approve_case(first.id, "li").await, Err(Error::Forbidden("case_four_eyes".into())));
-        assert_eq!(fresh.store.approve_case(first.id, "wang").await, Ok(Some(proposal.clone())));
-        let stored = fresh.store.case(first.id).await.unwrap().unwrap();
-        assert_eq!((stored.open, stored.state.as_str(), stored.proposal), (first.clone(), "proposed", Some(proposal)));
         let close = |kinds: &[&str]| Write::CloseCases {
             kinds: kinds.iter().map(|k| (*k).to_owned()).collect(),
             how: "done".into(),
