@@ -8,5 +8,5 @@ pub mod registry;
 pub mod transport;
 pub mod olading;
 
-pub use registry::{AccountConfig, Ask, ConfigFault, Exchange, Providers, Received, Rejected, Sent};
+pub use registry::{AccountConfig, Ask, ConfigFault, Descriptor, Exchange, Providers, Received, Rejected, Sent};
 pub use transport::{Peer, Transport, WireAnswer, WireFault, WireRequest, http_client};

@@ -3,7 +3,7 @@
 use crate::olading;
 use crate::transport::Transport;
 use domain::effect::EffectClass;
-use domain::{Answer, Person, Request, Time, Verdict};
+use domain::{Answer, Operation, Person, Request, Time, Verdict};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +23,15 @@ pub enum AccountConfig {
 #[derive(Debug)]
 enum Account {
     Olading(olading::Client),
+}
+
+/// One operation that an adapter can perform, in words: what conformance suites and documents go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Descriptor {
+    /// Its name on the wire.
+    pub name: &'static str,
+    pub path: &'static str,
+    pub class: EffectClass,
 }
 
 /// A setting that cannot be used: which one, what is wrong, and what to write instead. Never contains a secret.
@@ -131,6 +140,21 @@ impl Providers {
     /// The typed client of an Olading account: all its operations, and its settings.
     pub fn olading(&self, account: &str) -> Option<&olading::Client> {
         self.0.get(account).map(|Account::Olading(client)| client)
+    }
+
+    /// Everything an account's adapter can perform, in the order of the provider's document; empty without such an account.
+    pub fn operations(&self, account: &str) -> &'static [Descriptor] {
+        match self.0.get(account) {
+            Some(Account::Olading(_)) => &olading::OPERATIONS,
+            None => &[],
+        }
+    }
+
+    /// What the account's adapter performs for an operation of the process book.
+    pub fn operation(&self, account: &str, operation: Operation) -> Option<Descriptor> {
+        match self.0.get(account)? {
+            Account::Olading(_) => Some(olading::performs(operation)),
+        }
     }
 
     /// One send. Never fails: whatever happens is a verdict.

@@ -16,8 +16,9 @@ pub mod callback;
 pub use client::{Call, Client};
 pub use settings::Settings;
 
+use crate::Descriptor;
 use codec::Echo;
-use domain::effect::{Described, Effect, EffectClass, Keyed, Query, VerifyThenRetry};
+use domain::effect::{Described, Effect, Keyed, Query, VerifyThenRetry};
 use limits::Limited;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,14 +46,6 @@ pub trait Operation: Described + Serialize + Limited {
     const CREATES: bool = false;
 }
 
-/// An operation in words, for conformance suites and documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Descriptor {
-    pub name: &'static str,
-    pub path: &'static str,
-    pub class: EffectClass,
-}
-
 /// All of them, in the order of the document.
 pub const OPERATIONS: [Descriptor; 11] = [
     describe::<SyncSign>(),
@@ -73,6 +66,15 @@ const LEVY: &str = "/api/levy/v1";
 
 const fn describe<O: Operation>() -> Descriptor {
     Descriptor { name: O::NAME, path: O::PATH, class: <O::Effect as Effect>::CLASS }
+}
+
+/// Our words for its operations.
+pub(crate) const fn performs(operation: domain::Operation) -> Descriptor {
+    match operation {
+        domain::Operation::CreateOrder => describe::<CreateOrder>(),
+        domain::Operation::FindOrder => describe::<QueryOrder>(),
+        domain::Operation::DecideRemit => describe::<ConfirmOrder>(),
+    }
 }
 
 impl Described for SyncSign {

@@ -144,7 +144,7 @@ async fn the_agent_field_of_sync_sign_is_the_accounts() {
 
 #[test]
 fn every_operation_has_its_class() {
-    use EffectClass::{Keyed, Query, VerifyThenRetry};
+    use domain::effect::EffectClass::{Keyed, Query, VerifyThenRetry};
     let classes: Vec<_> = OPERATIONS.iter().map(|operation| (operation.name, operation.class)).collect();
     assert_eq!(
         classes,
