@@ -188,8 +188,8 @@ impl Machine for Order {
             Order::Gated { hold: Some(Hold::MonthEnd), .. } => Self::want_next_month(cx),
             Order::Gated { hold: None, .. } => self.want_to_create(input, cx),
             Order::Creating { .. } if frozen(input, cx) => Step::Wait(cx.now + FREEZE_LOOK),
-            Order::Creating { .. } => Step::Call(Request::CreateOrder {
-                request_id: input.request_id.clone(),
+            Order::Creating { sends, .. } => Step::Call(Request::CreateOrder {
+                request_id: send::name_of(&input.request_id, *sends),
                 person: input.person,
                 terms: input.terms.clone(),
             }),

@@ -1,7 +1,7 @@
 //! The commands of the contract, and where each leads.
 
 use crate::config::{Config, Role};
-use crate::{client, demo, doctor, migrate, serve, sim, workflow};
+use crate::{client, demo, doctor, migrate, serve, sim, simulate, workflow};
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Worker(ReconcileOnly),
     /// The provider and bank simulators alone.
     Sim(sim::Sim),
+    /// The whole system in one process on virtual time, from a seed: crashes, pauses, faults; and nothing may go wrong.
+    Simulate(simulate::Simulate),
     /// Brings the database's schema up to date.
     Migrate,
     /// What is wrong, and what to do about it.
@@ -92,6 +94,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
             serve::run(config()?, Some(vec![Role::Worker, Role::Scheduler]), after.reconcile_only).await
         }
         Command::Sim(sim) => sim.run().await,
+        Command::Simulate(simulate) => tokio::task::block_in_place(|| simulate.run(&output)),
         Command::Migrate => migrate::run(&config()?).await,
         Command::Doctor(doctor) => doctor.run(cli.config.as_deref(), &output).await,
         Command::Order(order) => order.run(&client::Remote::from_environment()?, &output).await,
@@ -116,7 +119,7 @@ pub(crate) fn log(cli: &Cli) {
     use tracing_subscriber::EnvFilter;
     let serving = matches!(cli.command, Command::Serve(_) | Command::Worker(_));
     // The demo's faults are on purpose: their alarms would only hide its closing table.
-    let demo = matches!(cli.command, Command::Demo(_) | Command::Up(_));
+    let demo = matches!(cli.command, Command::Demo(_) | Command::Up(_) | Command::Simulate(_));
     let default = match () {
         () if serving || cli.verbose => "info,sqlx=warn,hyper=warn",
         () if demo => "off",

@@ -8,7 +8,7 @@ mod payday;
 mod office;
 mod payer;
 mod pace;
-mod truth;
+pub(crate) mod truth;
 mod closing;
 
 use crate::client::Output;

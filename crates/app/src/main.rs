@@ -5,6 +5,7 @@ mod config;
 mod wiring;
 mod serve;
 mod sim;
+mod simulate;
 mod migrate;
 mod doctor;
 mod client;

@@ -5,6 +5,7 @@ use crate::drive::{Drive, End};
 use crate::lanes::Breaker;
 use crate::seat;
 use domain::effect::EffectClass;
+use domain::planted::{Bug, planted};
 use domain::{Person, Request, Time, Verdict};
 use metrics::histogram;
 use providers::{Ask, Sent};
@@ -32,10 +33,11 @@ impl Drive<'_> {
         }
         // The claim of the state that wants the call is the write-ahead record of the call. Questions change nothing: they may go
         // on transitions that are committed with their answer, except on a takeover.
-        if self.taken_over || (changes && !self.draft.is_empty()) {
+        let uncommitted = changes && !self.draft.is_empty() && !planted(Bug::CountClaimsAfterCall);
+        if self.taken_over || uncommitted {
             return self.commit_and_go_on().await;
         }
-        if changes && self.row.claims >= 2 {
+        if changes && self.row.claims >= 2 && !planted(Bug::ForgetTakeover) {
             self.park("its call may have been sent under an earlier claim");
             return Continue(());
         }
@@ -72,6 +74,9 @@ impl Drive<'_> {
 
     /// The call must end before the lease does: what is sent later could meet the next worker's probe.
     fn send_by(&self) -> Time {
+        if planted(Bug::SendPastLease) {
+            return Time::from_millis(i64::MAX);
+        }
         self.row.claimed_until - self.engine.rules.call_timeout
     }
 

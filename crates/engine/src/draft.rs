@@ -2,6 +2,7 @@
 
 use crate::seat::Seat;
 use crate::{Engine, Result};
+use domain::planted::{Bug, planted};
 use domain::record::Write;
 use domain::{Time, ids};
 use providers::Exchange;
@@ -130,7 +131,7 @@ impl Draft {
             state_name: machine.state_name().to_owned(),
             resting: machine.resting(),
             due,
-            seen: row.signals,
+            seen: if planted(Bug::LostWakeup) { i64::MAX } else { row.signals },
             lines: self.lines.clone(),
             consumed: self.consumed.clone(),
             writes,

@@ -9,4 +9,4 @@ pub mod transport;
 pub mod olading;
 
 pub use registry::{AccountConfig, Ask, ConfigFault, Descriptor, Exchange, Providers, Received, Rejected, Sent};
-pub use transport::{Peer, Transport, WireAnswer, WireFault, WireRequest, http_client};
+pub use transport::{Exchanging, Peer, Transport, WireAnswer, WireFault, WireRequest, http_client};

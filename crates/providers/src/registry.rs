@@ -133,7 +133,7 @@ impl Providers {
 
     /// Names on the wire of the operations that are verified before a retry (S-G), of every provider there is.
     pub fn verified(&self) -> impl Iterator<Item = &'static str> {
-        let of = |operation: &olading::Descriptor| operation.class == EffectClass::VerifyThenRetry;
+        let of = |operation: &Descriptor| operation.class == EffectClass::VerifyThenRetry;
         olading::OPERATIONS.into_iter().filter(of).map(|operation| operation.name)
     }
 

@@ -5,6 +5,7 @@
 
 use reqwest::{Client, redirect, retry};
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,10 +16,14 @@ pub enum Transport {
     Local(Arc<dyn Peer>),
 }
 
-/// The other side, in this process.
+/// The other side, in this process. It answers when it likes: in the simulation an answer takes virtual time, and may be dropped
+/// on its way.
 pub trait Peer: Send + Sync {
-    fn exchange(&self, request: &WireRequest) -> Result<WireAnswer, WireFault>;
+    fn exchange<'a>(&'a self, request: &'a WireRequest) -> Exchanging<'a>;
 }
+
+/// An exchange under way.
+pub type Exchanging<'a> = Pin<Box<dyn Future<Output = Result<WireAnswer, WireFault>> + Send + 'a>>;
 
 /// One POST.
 #[derive(Clone)]
@@ -85,7 +90,7 @@ impl Transport {
                 let outcome = post(client, request).await;
                 (outcome, begun.elapsed())
             }
-            Transport::Local(peer) => (peer.exchange(request).and_then(capped), Duration::ZERO),
+            Transport::Local(peer) => (peer.exchange(request).await.and_then(capped), Duration::ZERO),
         }
     }
 }

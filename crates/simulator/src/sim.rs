@@ -156,6 +156,16 @@ impl Sim {
         &self.calls
     }
 
+    /// What a remit's status is now, without a copy of the ledger: for checks after every event.
+    pub fn remit_status(&self, order_id: &str) -> Option<&'static str> {
+        self.book.remits.get(order_id).map(|remit| remit.status().word())
+    }
+
+    /// How a remit truly ended, if it has.
+    pub fn remit_ended(&self, order_id: &str) -> Option<crate::Ended> {
+        self.book.remits.get(order_id).and_then(|remit| remit.ended)
+    }
+
     /// Everything that happened, as one value.
     pub fn ledger(&self) -> Ledger {
         let mut ledger =

@@ -3,7 +3,7 @@
 
 use crate::connect::work;
 use crate::sql::{Conn, Outcome, Value};
-use crate::{Act, Case, Inner, Post, Proposal, Result, Sql, Store, inbox, keys, record};
+use crate::{Act, Case, Inner, Post, Proposal, Result, Sql, Store, Touch, inbox, keys, record};
 use domain::Time;
 use sqlx::AssertSqlSafe;
 use std::sync::Arc;
@@ -60,10 +60,13 @@ impl Store {
     /// Does one step of a case, with its audit row and its letter; whether it is done, now or before. `false` leaves everything as
     /// it was: the case has gone on.
     pub async fn case_step(&self, step: CaseStep) -> Result<bool> {
-        match &self.inner {
-            Inner::Sql(sql) => sql.case_step(step).await,
-            Inner::Memory(memory) => memory.lock().case_step(step),
-        }
+        let work = async {
+            match &self.inner {
+                Inner::Sql(sql) => sql.case_step(step).await,
+                Inner::Memory(memory) => memory.lock().case_step(step),
+            }
+        };
+        self.touch(Touch::Case, work).await
     }
 }
 

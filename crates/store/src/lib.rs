@@ -32,6 +32,8 @@ mod lanes;
 mod watch;
 mod audits;
 mod memory;
+mod trouble;
+mod scratch;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
@@ -43,11 +45,14 @@ pub use error::{Error, Result};
 pub use extra::*;
 pub use failpoint::fail_point;
 pub use rows::*;
+pub use scratch::Scratch;
+pub use trouble::{Passing, Touch, Trouble};
 
 use database::Sql;
 use domain::clock::Pace;
 use domain::{Clock, RequestId, Time};
 use memory::Memory;
+use std::sync::Arc;
 use std::time::Duration;
 use vault::Vault;
 
@@ -55,6 +60,7 @@ use vault::Vault;
 #[derive(Clone)]
 pub struct Store {
     inner: Inner,
+    trouble: Option<Arc<dyn Trouble>>,
 }
 
 #[derive(Clone)]
@@ -94,7 +100,7 @@ impl Store {
             "sqlite" | "postgres" | "postgresql" => Inner::Sql(Sql::connect(url, &options).await?),
             _ => return Err(Error::Refused("database.url must begin with sqlite://, postgres:// or memory:".into())),
         };
-        Ok(Store { inner })
+        Ok(Store { inner, trouble: None })
     }
 
     /// Brings the schema up to what this program knows.

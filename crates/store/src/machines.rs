@@ -3,7 +3,7 @@
 use crate::Inner;
 use crate::{
     BatchRow, ClaimAsk, Claimed, Committed, Entry, Exchange, Filter, Instance, LetGo, Letter, NewInstance, Orphan,
-    Post, Posted, Result, Store, Submitted, Turn,
+    Post, Posted, Result, Store, Submitted, Touch, Turn,
 };
 use domain::{InstanceId, Time};
 use serde_json::Value;
@@ -12,51 +12,69 @@ use uuid::Uuid;
 impl Store {
     /// Inserts machines with their first history line in one transaction, one statement per table, and answers in order. Posts that came before them are adopted by address; a machine with a [`crate::Guard`] whose key is taken starts in its `held` state.
     pub async fn submit(&self, instances: Vec<NewInstance>) -> Result<Vec<Submitted>> {
-        match &self.inner {
-            Inner::Sql(sql) => sql.submit(instances).await,
-            Inner::Memory(memory) => memory.lock().submit(instances),
-        }
+        let work = async {
+            match &self.inner {
+                Inner::Sql(sql) => sql.submit(instances).await,
+                Inner::Memory(memory) => memory.lock().submit(instances),
+            }
+        };
+        self.touch(Touch::Submit, work).await
     }
 
     /// Makes messages durable, once per (tenant, dedupe), and pulls their addressees' `wake_at` to now. When this answers, they may be acknowledged (S-F).
     pub async fn post(&self, posts: Vec<Post>) -> Result<Vec<Posted>> {
-        match &self.inner {
-            Inner::Sql(sql) => sql.post(posts).await,
-            Inner::Memory(memory) => memory.lock().post(posts),
-        }
+        let work = async {
+            match &self.inner {
+                Inner::Sql(sql) => sql.post(posts).await,
+                Inner::Memory(memory) => memory.lock().post(posts),
+            }
+        };
+        self.touch(Touch::Post, work).await
     }
 
     /// The answer a turn wrote for this post, once there is one.
     pub async fn answer(&self, ask: Uuid) -> Result<Option<Value>> {
-        match &self.inner {
-            Inner::Sql(sql) => sql.answer(ask).await,
-            Inner::Memory(memory) => memory.lock().answer(ask),
-        }
+        let work = async {
+            match &self.inner {
+                Inner::Sql(sql) => sql.answer(ask).await,
+                Inner::Memory(memory) => memory.lock().answer(ask),
+            }
+        };
+        self.touch(Touch::Answer, work).await
     }
 
     /// Takes due rows under a lease, counted durably before this answers (principle 4): most hazardous class first, fair between tenants, with a floor for every class.
     pub async fn claim(&self, ask: ClaimAsk) -> Result<Vec<Claimed>> {
-        match &self.inner {
-            Inner::Sql(sql) => sql.claim(ask).await,
-            Inner::Memory(memory) => memory.lock().claim(ask),
-        }
+        let work = async {
+            match &self.inner {
+                Inner::Sql(sql) => sql.claim(ask).await,
+                Inner::Memory(memory) => memory.lock().claim(ask),
+            }
+        };
+        self.touch(Touch::Claim, work).await
     }
 
     /// Group commit: one transaction, one statement per table. Turns lose nothing by travelling together: a forbidden one is found by bisection and answered alone.
     pub async fn commit(&self, turns: Vec<Turn>) -> Result<Vec<Committed>> {
-        match &self.inner {
-            Inner::Sql(sql) => sql.commit(turns).await,
-            Inner::Memory(memory) => memory.lock().commit(turns),
-        }
+        let work = async {
+            match &self.inner {
+                Inner::Sql(sql) => sql.commit(turns).await,
+                Inner::Memory(memory) => memory.lock().commit(turns),
+            }
+        };
+        self.touch(Touch::Commit, work).await
     }
 
     /// Gives claims back with no byte sent, token compared: each takes back its own count only, so that a row which was claimed before
     /// in this state stays one that may have been sent.
     pub async fn release(&self, claims: Vec<LetGo>) -> Result<()> {
-        match &self.inner {
-            Inner::Sql(sql) => sql.release(claims).await,
-            Inner::Memory(memory) => memory.lock().release(claims),
-        }
+        let work = async {
+            match &self.inner {
+                Inner::Sql(sql) => sql.release(claims).await,
+                Inner::Memory(memory) => memory.lock().release(claims),
+            }
+        };
+        self.touch(Touch::Release, work).await
     }
 
     /// One machine.

@@ -2,7 +2,7 @@
 
 use crate::{
     Act, ApiKey, AuditPlan, Count, Error, Finding, Freeze, Idempotency, Inner, LaneState, Moment, Result, Saved,
-    Schedule, Store,
+    Schedule, Store, Touch,
 };
 use domain::{InstanceId, Person, Time};
 use serde_json::Value;
@@ -25,10 +25,13 @@ impl Store {
 
     /// Opens a person. The caller audits it where a human asked.
     pub async fn person(&self, tenant: &str, id: Uuid) -> Result<Option<Person>> {
-        match &self.inner {
-            Inner::Sql(sql) => sql.person(tenant, id).await,
-            Inner::Memory(memory) => memory.lock().person(tenant, id),
-        }
+        let work = async {
+            match &self.inner {
+                Inner::Sql(sql) => sql.person(tenant, id).await,
+                Inner::Memory(memory) => memory.lock().person(tenant, id),
+            }
+        };
+        self.touch(Touch::Person, work).await
     }
 
     /// People by exact name, ID number, phone, the phone's last four digits, or card, through blind indexes.
@@ -129,10 +132,13 @@ impl Store {
 
     /// Every freeze switch that was ever set.
     pub async fn freezes(&self) -> Result<Vec<Freeze>> {
-        match &self.inner {
-            Inner::Sql(sql) => sql.freezes().await,
-            Inner::Memory(memory) => memory.lock().freezes(),
-        }
+        let work = async {
+            match &self.inner {
+                Inner::Sql(sql) => sql.freezes().await,
+                Inner::Memory(memory) => memory.lock().freezes(),
+            }
+        };
+        self.touch(Touch::Freezes, work).await
     }
 
     /// Sets a freeze switch.
@@ -168,10 +174,13 @@ impl Store {
         burst: i64,
         real: Time,
     ) -> Result<i64> {
-        match &self.inner {
-            Inner::Sql(sql) => sql.take_tokens(lane, want, rate_per_second, burst, real).await,
-            Inner::Memory(memory) => memory.lock().take_tokens(lane, want, rate_per_second, burst, real),
-        }
+        let work = async {
+            match &self.inner {
+                Inner::Sql(sql) => sql.take_tokens(lane, want, rate_per_second, burst, real).await,
+                Inner::Memory(memory) => memory.lock().take_tokens(lane, want, rate_per_second, burst, real),
+            }
+        };
+        self.touch(Touch::Tokens, work).await
     }
 
     /// Gives unused tokens back.
@@ -184,18 +193,24 @@ impl Store {
 
     /// Every lane that has state.
     pub async fn lanes(&self) -> Result<Vec<LaneState>> {
-        match &self.inner {
-            Inner::Sql(sql) => sql.lanes().await,
-            Inner::Memory(memory) => memory.lock().lanes(),
-        }
+        let work = async {
+            match &self.inner {
+                Inner::Sql(sql) => sql.lanes().await,
+                Inner::Memory(memory) => memory.lock().lanes(),
+            }
+        };
+        self.touch(Touch::Lanes, work).await
     }
 
     /// Opens a lane's breaker until a real time, or closes it.
     pub async fn set_breaker(&self, lane: &str, open_until: Option<Time>) -> Result<()> {
-        match &self.inner {
-            Inner::Sql(sql) => sql.set_breaker(lane, open_until).await,
-            Inner::Memory(memory) => memory.lock().set_breaker(lane, open_until),
-        }
+        let work = async {
+            match &self.inner {
+                Inner::Sql(sql) => sql.set_breaker(lane, open_until).await,
+                Inner::Memory(memory) => memory.lock().set_breaker(lane, open_until),
+            }
+        };
+        self.touch(Touch::Breaker, work).await
     }
 
     /// Writes when a schedule runs next.

@@ -1,6 +1,6 @@
 //! The rows that turns write beside their states: permits, evidence, decisions, cases, tasks.
 
-use crate::{Case, EvidenceRow, Inner, PermitRow, Result, Store, Task};
+use crate::{Case, EvidenceRow, Inner, PermitRow, Result, Store, Task, Touch};
 use domain::InstanceId;
 use domain::record::{Decision, OpenCase};
 use uuid::Uuid;
@@ -64,10 +64,13 @@ impl Store {
 
     /// Opens a case outside a turn: for the engine's own parking. The same id again changes nothing.
     pub async fn open_case(&self, instance: InstanceId, tenant: &str, case: OpenCase) -> Result<()> {
-        match &self.inner {
-            Inner::Sql(sql) => sql.open_case(instance, tenant, case).await,
-            Inner::Memory(memory) => memory.lock().open_case(instance, tenant, case),
-        }
+        let work = async {
+            match &self.inner {
+                Inner::Sql(sql) => sql.open_case(instance, tenant, case).await,
+                Inner::Memory(memory) => memory.lock().open_case(instance, tenant, case),
+            }
+        };
+        self.touch(Touch::Case, work).await
     }
 
     /// Human tasks of a tenant, newest first, by id below `cursor`.

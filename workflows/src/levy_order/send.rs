@@ -5,8 +5,9 @@ use crate::cases;
 use crate::doubt::{Doubt, decaying};
 use crate::machine::{Cx, Next, Step};
 use crate::policy::Guard;
+use domain::planted::{Bug, planted};
 use domain::record::{OpenTask, Write};
-use domain::{Refusal, Time};
+use domain::{Refusal, RequestId, Time};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -178,6 +179,15 @@ impl Order {
     pub(super) fn rejected(reason: String, cx: &Cx<'_>) -> Next<Self> {
         Next::to(Order::Rejected { reason }).with(cases::close(&[], "rejected", cx))
     }
+}
+
+/// Every send of an order goes under its one id (P01).
+pub(super) fn name_of(request_id: &RequestId, sends: u32) -> RequestId {
+    if !planted(Bug::NewIdOnRetry) || sends < 2 {
+        return request_id.clone();
+    }
+    let other = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{request_id}/{sends}").as_bytes());
+    RequestId::try_from(other.simple().to_string()).unwrap_or_else(|_| request_id.clone())
 }
 
 /// The last hours of a tax month, where the account's guard holds (P31).

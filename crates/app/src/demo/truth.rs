@@ -3,22 +3,22 @@
 use anyhow::Result;
 use domain::Money;
 use serde_json::Value;
-use simulator::{Ended, Ledger, PaymentStatus};
-use std::collections::BTreeMap;
+use simulator::{CallFault, Ended, Ledger, PaymentStatus};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the comparison found.
 #[derive(Debug, Default)]
-pub(super) struct Comparison {
-    pub(super) orders: usize,
-    pub(super) remits: usize,
-    pub(super) paid: i64,
-    pub(super) evidenced: i64,
+pub(crate) struct Comparison {
+    pub(crate) orders: usize,
+    pub(crate) remits: usize,
+    pub(crate) paid: i64,
+    pub(crate) evidenced: i64,
     /// One line per difference; none when the ledgers are equal.
-    pub(super) differences: Vec<String>,
+    pub(crate) differences: Vec<String>,
 }
 
 /// Compares orders (with their remits, as the API shows them) with the simulators' ledger.
-pub(super) fn compare(orders: &[Value], truth: &Ledger) -> Result<Comparison> {
+pub(crate) fn compare(orders: &[Value], truth: &Ledger) -> Result<Comparison> {
     let mut found = Comparison { orders: orders.len(), ..Comparison::default() };
     let ours: BTreeMap<&str, &Value> =
         orders.iter().filter_map(|order| Some((order["request_id"].as_str()?, order))).collect();
@@ -29,33 +29,51 @@ pub(super) fn compare(orders: &[Value], truth: &Ledger) -> Result<Comparison> {
         .filter_map(|remit| Some((remit["provider_order_id"].as_str()?, remit)))
         .collect();
     found.remits = remits.len();
-    ends_agree(truth, &remits, &mut found);
+    ends_agree(truth, &ours, &remits, &mut found);
     money_agrees(truth, &remits, &mut found);
     nothing_invented(orders, truth, &mut found);
     Ok(found)
 }
 
-/// I3: one order per request id, and each of them ours. What a fault of the far side made by itself is not our doing.
-fn once_each(truth: &Ledger, ours: &BTreeMap<&str, &Value>, found: &mut Comparison) {
+/// Requests under which the provider has more orders than we and its own network made: a middlebox that sends a CREATE twice
+/// (F46) is not our doing, a late arrival is.
+pub(crate) fn surplus(truth: &Ledger) -> BTreeMap<&str, usize> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    for order in truth.orders.iter().filter(|order| order.cause.is_none()) {
+    for order in truth.orders.iter().filter(|order| order.cause != Some(CallFault::Doubled)) {
         *seen.entry(&order.request_id).or_default() += 1;
     }
-    for (request_id, times) in seen {
-        if times > 1 {
-            found.differences.push(format!("the provider has {times} orders under {request_id}"));
-        }
-        if !ours.contains_key(request_id) {
-            found.differences.push(format!("the provider has an order {request_id} that we do not know"));
+    seen.retain(|_, times| *times > 1);
+    seen
+}
+
+/// I3: one order per request id, and each of them ours.
+fn once_each(truth: &Ledger, ours: &BTreeMap<&str, &Value>, found: &mut Comparison) {
+    for (request_id, times) in surplus(truth) {
+        found.differences.push(format!("the provider has {times} orders under {request_id}"));
+    }
+    for order in &truth.orders {
+        if !ours.contains_key(order.request_id.as_str()) {
+            found.differences.push(format!("the provider has an order {} that we do not know", order.request_id));
         }
     }
 }
 
 /// Each remit ended the same way on both sides, or a case explains why we do not say so.
-fn ends_agree(truth: &Ledger, remits: &BTreeMap<&str, &Value>, found: &mut Comparison) {
-    let by_fault: Vec<u64> = truth.orders.iter().filter(|order| order.cause.is_some()).map(|order| order.key).collect();
-    for theirs in truth.remits.iter().filter(|remit| !by_fault.contains(&remit.order_key)) {
+fn ends_agree(
+    truth: &Ledger,
+    orders: &BTreeMap<&str, &Value>,
+    remits: &BTreeMap<&str, &Value>,
+    found: &mut Comparison,
+) {
+    // Under a request that was sent twice for us, a query shows one order of the two, and the other is nobody's.
+    let doubled = truth.orders.iter().filter(|order| order.cause == Some(CallFault::Doubled));
+    let doubled: BTreeSet<&str> = doubled.map(|order| order.request_id.as_str()).collect();
+    for theirs in &truth.remits {
         let Some(ours) = remits.get(theirs.order_id.as_str()) else {
+            let parked = orders.get(theirs.request_id.as_str()).is_some_and(|order| order["case_id"].is_string());
+            if parked || doubled.contains(theirs.request_id.as_str()) {
+                continue;
+            }
             found.differences.push(format!("the provider has a remit {} that we do not know", theirs.order_id));
             continue;
         };
@@ -63,7 +81,10 @@ fn ends_agree(truth: &Ledger, remits: &BTreeMap<&str, &Value>, found: &mut Compa
         let agrees = match theirs.ended {
             Some(Ended::Levied) => matches!(state, "levied" | "returned_after_levy"),
             Some(Ended::Cancelled) => state == "cancelled",
-            Some(Ended::AutoClosed) => matches!(state, "auto_closed_unpaid" | "auto_closed_paid" | "closed_externally"),
+            // A CLOSE after our CANCEL was sent is consistent with it, whoever closed (safety.md §8).
+            Some(Ended::AutoClosed) => {
+                matches!(state, "auto_closed_unpaid" | "auto_closed_paid" | "closed_externally" | "cancelled")
+            }
             None => !matches!(
                 state,
                 "levied" | "returned_after_levy" | "cancelled" | "auto_closed_unpaid" | "auto_closed_paid"
@@ -128,17 +149,17 @@ fn money_agrees(truth: &Ledger, remits: &BTreeMap<&str, &Value>, found: &mut Com
 
 /// What we call accepted is there.
 fn nothing_invented(orders: &[Value], truth: &Ledger, found: &mut Comparison) {
+    let known: BTreeSet<&str> = truth.orders.iter().map(|order| order.request_id.as_str()).collect();
     for order in orders {
         let state = order["state"].as_str().unwrap_or_default();
         let request_id = order["request_id"].as_str().unwrap_or_default();
-        let there = truth.orders.iter().any(|theirs| theirs.request_id == request_id);
-        if matches!(state, "accepted" | "splitting" | "ready" | "settled") && !there {
+        if matches!(state, "accepted" | "splitting" | "ready" | "settled") && !known.contains(request_id) {
             found.differences.push(format!("we say {state} about {request_id}, which the provider does not have"));
         }
     }
 }
 
 /// Yuan, as people read them.
-pub(super) fn yuan(fen: i64) -> String {
+pub(crate) fn yuan(fen: i64) -> String {
     Money::from_fen(fen).map_or_else(|_| "?".into(), |money| money.to_string())
 }

@@ -6,7 +6,7 @@ use domain::levy::{Asked as Sum, Customer, TaxMode, Terms};
 use domain::planted::{Bug, plant};
 use domain::{BankCard, Cellphone, Clock, IdCard, InstanceId, Money, Person, PersonName, Time};
 use engine::{Engine, Limits, New, Rules};
-use providers::{AccountConfig, Peer, Providers, Transport, WireAnswer, WireFault, WireRequest, olading};
+use providers::{AccountConfig, Exchanging, Peer, Providers, Transport, WireAnswer, WireFault, WireRequest, olading};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -254,7 +254,13 @@ impl Levee {
 struct Far(Arc<Mutex<Line>>);
 
 impl Peer for Far {
-    fn exchange(&self, request: &WireRequest) -> Result<WireAnswer, WireFault> {
+    fn exchange<'a>(&'a self, request: &'a WireRequest) -> Exchanging<'a> {
+        Box::pin(async move { self.carry(request) })
+    }
+}
+
+impl Far {
+    fn carry(&self, request: &WireRequest) -> Result<WireAnswer, WireFault> {
         let path = request.url.split_once("127.0.0.1:9").expect("our account's address").1.to_owned();
         let body = String::from_utf8(request.body.clone()).expect("a form");
         let wire = Wire { path, content_type: request.content_type.to_owned(), body };
@@ -268,9 +274,7 @@ impl Peer for Far {
         let Answered { status, headers, body } = answered.ok_or(WireFault::Broken)?;
         Ok(WireAnswer { status, headers, body: body.into_bytes() })
     }
-}
 
-impl Far {
     fn tell<T: DeserializeOwned>(&self, said: &Said) -> T {
         let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         line.say(said);

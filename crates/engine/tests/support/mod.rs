@@ -9,7 +9,7 @@ use domain::levy::{Asked, Customer, TaxMode, Terms};
 use domain::{BankCard, Cellphone, Clock, IdCard, InstanceId, Money, Person, PersonName, RequestId, Time};
 use engine::{Engine, Limits, New, Rules};
 use hmac::{Hmac, Mac};
-use providers::{AccountConfig, Peer, Providers, Transport, WireAnswer, WireFault, WireRequest, olading};
+use providers::{AccountConfig, Exchanging, Peer, Providers, Transport, WireAnswer, WireFault, WireRequest, olading};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use std::collections::{BTreeMap, VecDeque};
@@ -199,7 +199,13 @@ impl Provider {
 }
 
 impl Peer for Provider {
-    fn exchange(&self, request: &WireRequest) -> Result<WireAnswer, WireFault> {
+    fn exchange<'a>(&'a self, request: &'a WireRequest) -> Exchanging<'a> {
+        Box::pin(async move { self.exchange_now(request) })
+    }
+}
+
+impl Provider {
+    fn exchange_now(&self, request: &WireRequest) -> Result<WireAnswer, WireFault> {
         let form: BTreeMap<String, String> = form_urlencoded::parse(&request.body).into_owned().collect();
         let req: Value = serde_json::from_str(&form["req"]).unwrap();
         let name = req["name"].as_str().unwrap();

@@ -7,6 +7,7 @@ use super::limits::LimitBroken;
 use super::settings::{PRINTED_CODES, Settings};
 use crate::transport::{Transport, WireAnswer, WireFault, WireRequest};
 use crate::{ConfigFault, Exchange, Sent};
+use domain::planted::{Bug, planted};
 use domain::{Fault, Refusal, Time, Verdict};
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
@@ -112,11 +113,12 @@ impl Client {
             // Not asked for, and not inflated: the signature would be over other bytes.
             return Verdict::Unsure(Fault::Unreadable);
         }
-        if !answer.header("Api-Sign").is_some_and(|sign| self.codec.verify(&answer.body, sign)) {
+        let verified = answer.header("Api-Sign").is_some_and(|sign| self.codec.verify(&answer.body, sign));
+        if !verified && !planted(Bug::BelieveBadSignature) {
             return Verdict::Unsure(Fault::BadSignature);
         }
         let Some(envelope) = Envelope::read(&answer.body) else { return Verdict::Unsure(Fault::Unreadable) };
-        let echoes = operation.echoes();
+        let echoes = if planted(Bug::BelieveForeignAnswer) { Vec::new() } else { operation.echoes() };
         if envelope.name.as_str() != O::NAME || envelope.contradicts(&echoes) {
             return Verdict::Unsure(Fault::Unbound);
         }
@@ -212,6 +214,9 @@ impl Gap {
 fn unanswered<T>(fault: WireFault) -> Verdict<T> {
     match fault {
         WireFault::NotSent => Verdict::NotNow(NOT_SENT_DELAY),
+        WireFault::Timeout if planted(Bug::TimeoutIsRefused) => {
+            Verdict::Refused(invalid("no answer in time".to_owned()))
+        }
         WireFault::Timeout => Verdict::Unsure(Fault::Timeout),
         WireFault::Broken => Verdict::Unsure(Fault::Broken),
         WireFault::TooLarge => Verdict::Unsure(Fault::TooLarge),

@@ -175,8 +175,9 @@ async fn what_is_no_http_is_broken() {
 async fn f51_a_local_peer_meets_the_same_cap() {
     struct Endless;
     impl Peer for Endless {
-        fn exchange(&self, _: &WireRequest) -> Result<WireAnswer, WireFault> {
-            Ok(WireAnswer { status: 200, headers: Vec::new(), body: vec![b'a'; ANSWER_MAX + 1] })
+        fn exchange<'a>(&'a self, _: &'a WireRequest) -> Exchanging<'a> {
+            let answer = WireAnswer { status: 200, headers: Vec::new(), body: vec![b'a'; ANSWER_MAX + 1] };
+            Box::pin(std::future::ready(Ok(answer)))
         }
     }
     let (account, url, body) = ("main".to_owned(), "http://127.0.0.1:9".to_owned(), BODY.to_vec());

@@ -9,7 +9,6 @@ use crate::{
 };
 use domain::{InstanceId, Time};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use uuid::Uuid;
 
 impl World {
@@ -85,17 +84,19 @@ impl World {
     }
 
     fn adopt(&mut self, new: &NewInstance) {
-        let waits = |mail: &Mail| {
-            mail.instance == Some(new.id)
-                || (mail.instance.is_none() && mail.address.is_some() && mail.address == new.address)
-        };
-        let found: Vec<(Uuid, Time)> =
-            self.inbox.values().filter(|mail| waits(mail)).map(|mail| (mail.letter.id, mail.letter.at)).collect();
+        let sent_to = [Some(new.id.to_string()), new.address.clone()];
+        let found: Vec<(Uuid, Time)> = sent_to.iter().flatten().flat_map(|to| self.strays_of(to)).collect();
         for (id, at) in found {
             self.inbox.change(&id, |mail| mail.instance = Some(new.id));
             self.mail.put((new.id, at, id), ());
             self.ring(new.id, new.at);
         }
+    }
+
+    fn strays_of(&self, to: &str) -> impl Iterator<Item = (Uuid, Time)> {
+        let first = (to.to_owned(), Time::from_millis(i64::MIN), Uuid::nil());
+        let last = (to.to_owned(), Time::from_millis(i64::MAX), Uuid::max());
+        self.strays.range(first..=last).map(|((_, at, id), ())| (*id, *at))
     }
 
     /// Counts a post on its machine and pulls it due.
@@ -123,8 +124,12 @@ impl World {
             Target::Address(address) => (self.by_address.get(&address).copied(), Some(address)),
         };
         let letter = Letter { id: post.id, event: post.event, source: post.source, at: post.at };
+        let sent_to = address.clone().or(instance.map(|id| id.to_string()));
         self.inbox.put(post.id, Mail { letter, tenant: post.tenant, instance, address, consumed: false, answer: None });
-        let Some(home) = instance.filter(|id| self.machines.has(id)) else { return Posted::Orphan };
+        let Some(home) = instance.filter(|id| self.machines.has(id)) else {
+            self.strays.put((sent_to.unwrap_or_default(), post.at, post.id), ());
+            return Posted::Orphan;
+        };
         self.mail.put((home, post.at, post.id), ());
         self.ring(home, post.at);
         Posted::Stored
@@ -155,35 +160,21 @@ impl World {
     }
 
     fn due(&self, ask: &ClaimAsk) -> Vec<Candidate> {
-        let mut free: BTreeMap<(&str, i16, &str), Vec<Candidate>> = BTreeMap::new();
-        let mut expired = Vec::new();
-        for machine in self.machines.values() {
-            let row = &machine.row;
-            let Some(wake_at) = row.wake_at.filter(|at| *at <= ask.now.business) else { continue };
-            if ask.closed_lanes.contains(&row.lane) {
-                continue;
-            }
-            let candidate = Candidate {
-                id: row.id.0,
-                lane: row.lane.clone(),
-                class: machine.class.into(),
-                tenant: row.tenant.clone(),
-                wake_at,
-            };
-            match row.claimed_until {
-                None => free.entry((&row.lane, machine.class, &row.tenant)).or_default().push(candidate),
-                Some(until) if until <= ask.now.real => expired.push((until, candidate)),
-                Some(_) => {}
-            }
-        }
-        let depth = rank::depth(ask.limit, free.len());
+        let open = |lane: &String| !ask.closed_lanes.contains(lane);
+        let is_due = |at: &Time| *at <= ask.now.business;
+        let groups: Vec<_> = self
+            .machines
+            .free()
+            .filter(|((lane, ..), rows)| open(lane) && rows.first().is_some_and(|(at, _)| is_due(at)))
+            .collect();
+        let depth = rank::depth(ask.limit, groups.len());
         let mut due: Vec<Candidate> = Vec::new();
-        for mut group in free.into_values() {
-            group.sort_by_key(|candidate| (candidate.wake_at, candidate.id));
-            due.extend(group.into_iter().take(depth));
+        for (_, rows) in groups {
+            let rows = rows.iter().take(depth).take_while(|(at, _)| is_due(at));
+            due.extend(rows.filter_map(|(_, id)| self.machines.get(id)).filter_map(candidate));
         }
-        expired.sort_by_key(|(until, candidate): &(Time, Candidate)| (*until, candidate.id));
-        due.extend(expired.into_iter().take(ask.limit).map(|(_, candidate)| candidate));
+        let expired = self.machines.expired(ask.now.real).filter_map(candidate);
+        due.extend(expired.filter(|row| open(&row.lane) && is_due(&row.wake_at)).take(ask.limit));
         due
     }
 
@@ -304,6 +295,12 @@ impl World {
         orphans.truncate(1000);
         Ok(orphans)
     }
+}
+
+fn candidate(machine: &Machine) -> Option<Candidate> {
+    let row = &machine.row;
+    let (lane, tenant) = (row.lane.clone(), row.tenant.clone());
+    Some(Candidate { id: row.id.0, lane, class: machine.class.into(), tenant, wake_at: row.wake_at? })
 }
 
 fn orphan(mail: &Mail) -> Orphan {

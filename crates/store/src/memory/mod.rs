@@ -1,6 +1,7 @@
 //! The store in memory: the same semantics over ordered maps, for the simulation. Deterministic; nothing here awaits.
 
 mod table;
+mod due;
 mod machines;
 mod commit;
 mod writes;
@@ -20,6 +21,7 @@ use crate::{
 use domain::clock::Pace;
 use domain::record::Decision;
 use domain::{Clock, InstanceId, Person, Time};
+use due::Machines;
 use serde_json::Value;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use table::Table;
@@ -40,25 +42,31 @@ pub(crate) struct World {
     pub(crate) pace: Option<Pace>,
     /// Claims ever made: a claim's token.
     claims: u128,
-    machines: Table<InstanceId, Machine>,
+    machines: Machines,
     by_key: Table<(String, String, String), InstanceId>,
     by_address: Table<String, InstanceId>,
     history: Table<(InstanceId, i64), Entry>,
     inbox: Table<Uuid, Mail>,
     /// Letters of a machine, in order.
     mail: Table<(InstanceId, Time, Uuid), ()>,
+    /// Letters that found nobody, by the address or id they were sent to.
+    strays: Table<(String, Time, Uuid), ()>,
     dedupe: Table<(String, String), Uuid>,
     outbox: Table<(InstanceId, i64), (String, Value)>,
     exchanges: Table<(InstanceId, Time, Uuid), Exchange>,
     duplicates: Table<String, InstanceId>,
     lines: Table<(InstanceId, i64), BatchEntry>,
     permits: Table<Uuid, Permit>,
+    permits_by_remit: Table<(InstanceId, Uuid), ()>,
     evidence: Table<Uuid, crate::EvidenceRow>,
+    evidence_by_remit: Table<(InstanceId, Uuid), ()>,
     gates: Table<InstanceId, Time>,
     decisions: Table<InstanceId, Decision>,
     revisions: Table<InstanceId, Decision>,
     cases: Table<Uuid, Case>,
+    cases_by_instance: Table<(InstanceId, Uuid), ()>,
     tasks: Table<Uuid, Task>,
+    tasks_by_instance: Table<(InstanceId, Uuid), ()>,
     people: Table<(String, Uuid), Person>,
     keys: Table<String, ApiKey>,
     audit: Table<(String, i64), (crate::Act, String)>,
@@ -136,24 +144,29 @@ impl World {
             clock,
             pace: None,
             claims: 0,
-            machines: Table::default(),
+            machines: Machines::default(),
             by_key: Table::default(),
             by_address: Table::default(),
             history: Table::default(),
             inbox: Table::default(),
             mail: Table::default(),
+            strays: Table::default(),
             dedupe: Table::default(),
             outbox: Table::default(),
             exchanges: Table::default(),
             duplicates: Table::default(),
             lines: Table::default(),
             permits: Table::default(),
+            permits_by_remit: Table::default(),
             evidence: Table::default(),
+            evidence_by_remit: Table::default(),
             gates: Table::default(),
             decisions: Table::default(),
             revisions: Table::default(),
             cases: Table::default(),
+            cases_by_instance: Table::default(),
             tasks: Table::default(),
+            tasks_by_instance: Table::default(),
             people: Table::default(),
             keys: Table::default(),
             audit: Table::default(),
@@ -166,6 +179,11 @@ impl World {
         }
     }
 
+    /// The rows of an index that belong to one machine.
+    fn rows_of(index: &Table<(InstanceId, Uuid), ()>, of: InstanceId) -> impl Iterator<Item = &Uuid> {
+        index.range((of, Uuid::nil())..=(of, Uuid::max())).map(|((_, id), ())| id)
+    }
+
     /// All or nothing. Only the tables that turns write need to go back; the others change by single rows.
     fn atomically<T>(&mut self, work: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
         let done = work(self);
@@ -176,18 +194,23 @@ impl World {
         self.history.end(keep);
         self.inbox.end(keep);
         self.mail.end(keep);
+        self.strays.end(keep);
         self.dedupe.end(keep);
         self.outbox.end(keep);
         self.exchanges.end(keep);
         self.duplicates.end(keep);
         self.lines.end(keep);
         self.permits.end(keep);
+        self.permits_by_remit.end(keep);
         self.evidence.end(keep);
+        self.evidence_by_remit.end(keep);
         self.gates.end(keep);
         self.decisions.end(keep);
         self.revisions.end(keep);
         self.cases.end(keep);
+        self.cases_by_instance.end(keep);
         self.tasks.end(keep);
+        self.tasks_by_instance.end(keep);
         done
     }
 }

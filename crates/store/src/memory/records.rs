@@ -18,8 +18,7 @@ impl World {
     }
 
     pub(crate) fn evidence(&self, remit: InstanceId) -> Result<Vec<EvidenceRow>> {
-        let mut rows: Vec<EvidenceRow> =
-            self.evidence.values().filter(|row| row.evidence.remit == remit).cloned().collect();
+        let mut rows: Vec<EvidenceRow> = self.evidence_of(remit).cloned().collect();
         rows.sort_by_key(|row| (row.evidence.at, row.evidence.id));
         Ok(rows)
     }
@@ -58,6 +57,7 @@ impl World {
         let workflow = workflow.ok_or_else(|| Error::Forbidden("case_instance".into()))?;
         self.put_case(instance, &workflow, tenant, &case);
         self.cases.end(true);
+        self.cases_by_instance.end(true);
         Ok(())
     }
 

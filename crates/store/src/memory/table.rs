@@ -56,6 +56,11 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
         self.rows.range(range)
     }
 
+    /// What this transaction has changed so far.
+    pub(super) fn touched(&self) -> impl Iterator<Item = &K> {
+        self.undo.iter().map(|(key, _)| key)
+    }
+
     /// Ends a transaction: keeps its changes or takes them back, newest first.
     pub(super) fn end(&mut self, keep: bool) {
         for (key, old) in self.undo.drain(..).rev() {

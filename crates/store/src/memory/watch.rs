@@ -16,8 +16,8 @@ impl World {
     }
 
     pub(crate) fn due_oldest(&self, now: Time) -> Result<Option<Time>> {
-        let free = self.machines.values().filter(|machine| machine.token.is_none());
-        Ok(free.filter_map(|machine| machine.row.wake_at).filter(|at| *at <= now).min())
+        let first = self.machines.free().filter_map(|(_, rows)| rows.first()).map(|(at, _)| *at);
+        Ok(first.filter(|at| *at <= now).min())
     }
 
     pub(crate) fn next_wake(&self) -> Result<Option<Time>> {
@@ -30,7 +30,13 @@ impl World {
     }
 
     pub(super) fn has_case(&self, id: InstanceId) -> bool {
-        self.cases.values().any(|case| case.instance == id && case.state != "resolved")
+        let mut cases = Self::rows_of(&self.cases_by_instance, id).filter_map(|case| self.cases.get(case));
+        cases.any(|case| case.state != "resolved")
+    }
+
+    fn has_task(&self, id: InstanceId) -> bool {
+        let mut tasks = Self::rows_of(&self.tasks_by_instance, id).filter_map(|task| self.tasks.get(task));
+        tasks.any(|task| task.closed_at.is_none())
     }
 
     pub(crate) fn limbo(&self, now: Moment, resting: &[(String, String)]) -> Result<Finding> {
@@ -38,7 +44,7 @@ impl World {
             row.wake_at.is_none()
                 && row.claimed_until.is_none_or(|until| until <= now.real)
                 && !resting.iter().any(|(workflow, state)| *workflow == row.workflow && *state == row.state_name)
-                && !self.tasks.values().any(|task| task.instance == row.id && task.closed_at.is_none())
+                && !self.has_task(row.id)
                 && !self.has_case(row.id)
         });
         Ok(finding("L-2", lost.map(|row| row.id.to_string()).collect()))

@@ -79,7 +79,11 @@ impl World {
     }
 
     pub(super) fn permits_of(&self, remit: InstanceId) -> impl Iterator<Item = &Permit> {
-        self.permits.values().filter(move |permit| permit.row.permit.remit == remit)
+        Self::rows_of(&self.permits_by_remit, remit).filter_map(|id| self.permits.get(id))
+    }
+
+    pub(super) fn evidence_of(&self, remit: InstanceId) -> impl Iterator<Item = &EvidenceRow> {
+        Self::rows_of(&self.evidence_by_remit, remit).filter_map(|id| self.evidence.get(id))
     }
 
     fn issue(&mut self, owner: &Owner<'_>, permit: &record::Permit) -> Result<()> {
@@ -96,6 +100,7 @@ impl World {
         refuse(owner.real.millis() - permit.observed_real.millis() > FRESH_MS, "permit_fresh")?;
         refuse(self.permits.has(&permit.id), "permit_pkey")?;
         let row = PermitRow { permit: permit.clone(), tenant: owner.tenant.to_owned() };
+        self.permits_by_remit.put((remit, permit.id), ());
         self.permits.put(permit.id, Permit { row, issued_real: owner.real });
         Ok(())
     }
@@ -116,6 +121,7 @@ impl World {
         refuse(!SOURCES.contains(&evidence.source.as_str()), "evidence_source")?;
         refuse(evidence.bank_serial.is_empty(), "evidence_serial")?;
         refuse(self.evidence.has(&evidence.id), "evidence_pkey")?;
+        self.evidence_by_remit.put((evidence.remit, evidence.id), ());
         self.evidence.put(evidence.id, EvidenceRow { evidence: evidence.clone(), revoked_at: None });
         Ok(())
     }
@@ -158,7 +164,7 @@ impl World {
             NextStep::Cancel => {
                 refuse(!self.gates.has(&remit), "decision_needs_gate")?;
                 refuse(self.permits_of(remit).any(|p| live(&p.row.permit.state)), "decision_payout_live")?;
-                let paid = self.evidence.values().any(|e| e.evidence.remit == remit && e.revoked_at.is_none());
+                let paid = self.evidence_of(remit).any(|row| row.revoked_at.is_none());
                 refuse(paid, "decision_paid")?;
             }
         }
@@ -194,11 +200,13 @@ impl World {
             resolved_at: None,
             resolved_how: None,
         };
+        self.cases_by_instance.put((instance, open.id), ());
         self.cases.put(open.id, case);
     }
 
     fn close_cases(&mut self, instance: InstanceId, kinds: &[String], how: &str, at: Time) {
-        let open = self.cases.values().filter(|case| case.instance == instance);
+        let of_instance = Self::rows_of(&self.cases_by_instance, instance).filter_map(|id| self.cases.get(id));
+        let open = of_instance;
         let open: Vec<Uuid> =
             open.filter(|c| kinds.is_empty() || kinds.contains(&c.open.kind)).map(|case| case.open.id).collect();
         open.into_iter().for_each(|id| self.close_case(id, how, at));
@@ -229,12 +237,13 @@ impl World {
         }
         let (id, kind, tenant) = (task.id, task.kind.clone(), owner.tenant.to_owned());
         let (sla_at, opened_at) = (task.sla_at, task.at);
+        self.tasks_by_instance.put((owner.id, id), ());
         self.tasks.put(id, Task { id, kind, instance: owner.id, tenant, sla_at, opened_at, closed_at: None });
     }
 
     fn close_tasks(&mut self, instance: InstanceId, at: Time) {
-        let open: Vec<Uuid> =
-            self.tasks.values().filter(|t| t.instance == instance && t.closed_at.is_none()).map(|t| t.id).collect();
+        let of_instance = Self::rows_of(&self.tasks_by_instance, instance).filter_map(|id| self.tasks.get(id));
+        let open: Vec<Uuid> = of_instance.filter(|task| task.closed_at.is_none()).map(|task| task.id).collect();
         for id in open {
             self.tasks.change(&id, |task| task.closed_at = Some(at));
         }

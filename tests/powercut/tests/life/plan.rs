@@ -164,6 +164,7 @@ fn turn(dice: &mut StdRng, ledger: &mut Ledger, clock: &Clock, claim: &Claimed) 
         head: claim.head.clone(),
         state: json!(to),
         state_name: to.to_owned(),
+        resting: rests,
         due: due("main:query", !rests),
         seen: claim.signals,
         lines,

@@ -1,0 +1,64 @@
+//! What strikes everybody at once: the provider is away for hours or days, the database for minutes, and switches are frozen.
+
+use super::core::{Core, Event};
+use super::plan::Trouble;
+use super::world::World;
+use anyhow::Result;
+use std::time::Duration;
+use store::Freeze;
+
+#[derive(Debug, Clone)]
+pub(super) enum Turn {
+    ProviderGoes,
+    DatabaseGoes,
+    Freeze,
+    Thaw(String),
+}
+
+/// How often each is thought of.
+const EVERY: Duration = Duration::from_secs(3600);
+
+pub(super) fn begin(core: &Core) {
+    let mut state = core.lock();
+    for turn in [Turn::ProviderGoes, Turn::DatabaseGoes, Turn::Freeze] {
+        let first = state.dice.seconds(600, 7200);
+        state.after(first, Event::Weather(turn));
+    }
+    state.after(EVERY * 50, Event::Audit);
+}
+
+pub(super) async fn turn(world: &mut World, turn: Turn) -> Result<()> {
+    let mut state = world.core.lock();
+    if let Turn::Thaw(scope) = turn {
+        drop(state);
+        let thawed = Freeze { scope, create: false, pay: false, confirm: false, cancel: false };
+        return Ok(world.store.put_freeze(thawed).await?);
+    }
+    state.after(EVERY, Event::Weather(turn.clone()));
+    match turn {
+        Turn::ProviderGoes if state.strikes(Trouble::Outages, 80) => {
+            let long = state.dice.strikes(1500);
+            let hours =
+                if long { state.dice.seconds(20 * 3600, 100 * 3600) } else { state.dice.seconds(600, 8 * 3600) };
+            state.provider_away = state.now + hours;
+            state.tally.count("provider outages");
+        }
+        Turn::DatabaseGoes if state.strikes(Trouble::Blackouts, 300) => {
+            let away = state.dice.seconds(2, 600);
+            state.database_away = state.now + away;
+            state.tally.count("database blackouts");
+        }
+        Turn::Freeze if state.strikes(Trouble::Freezes, 250) => {
+            let scope = state.dice.one_of(&["all", "account:main", "tenant:default", "location:2001"]).to_owned();
+            let which = state.dice.below(4);
+            let (create, pay, confirm, cancel) = (which == 0, which == 1, which == 2, which == 3);
+            let thaw = state.dice.seconds(60, 6 * 3600);
+            state.after(thaw, Event::Weather(Turn::Thaw(scope.clone())));
+            state.tally.count("freezes thrown");
+            drop(state);
+            world.store.put_freeze(Freeze { scope, create, pay, confirm, cancel }).await?;
+        }
+        Turn::ProviderGoes | Turn::DatabaseGoes | Turn::Freeze | Turn::Thaw(_) => {}
+    }
+    Ok(())
+}

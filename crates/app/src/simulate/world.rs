@@ -1,0 +1,425 @@
+//! One simulated world: the real engine and store, workers that die and sleep, and the far side, all on one agenda (testing.md §3).
+
+use super::core::{Core, Event, Halt, TaskId, Worker};
+use super::door::{Door, Who};
+use super::plan::{Mode, Plan, Trouble};
+use super::wire::{BASE, Wire};
+use super::{client, office, payer, verdict, weather};
+use anyhow::{Context as _, Result};
+use domain::{Clock, Time};
+use engine::{Committer, Driven, Engine, Limits, Rules};
+use providers::{AccountConfig, Providers, Transport, olading};
+use simulator::{Sim, Span};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+use store::{Claimed, Scratch, Store};
+use workflows::Policy;
+use workflows::policy::LeviedProof;
+
+pub(super) const ACCOUNT: &str = "main";
+pub(super) const TENANT: &str = "default";
+pub(super) const LEASE: Duration = Duration::from_secs(120);
+const CLIENT_KEY: &str = "levee-sim";
+const SECRET: &str = "levee-sim-secret";
+const WORKERS: usize = 3;
+/// Orders come during the first day and a half.
+pub(super) const SUBMITTING: Duration = Duration::from_secs(36 * 3600);
+/// Trouble goes on so long; then, in liveness runs, everything settles.
+pub(super) const TROUBLED: Duration = Duration::from_secs(90 * 3600);
+const SETTLING: Duration = Duration::from_secs(100 * 3600);
+/// Rows that one worker drives at once.
+const AT_ONCE: usize = 24;
+
+type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+/// What a task was for.
+enum Done {
+    Claimed(Vec<Claimed>),
+    Driven(Driven),
+    Failed,
+}
+
+struct Task {
+    worker: usize,
+    work: Work,
+    halt: Option<Halt>,
+}
+
+pub(super) struct World {
+    pub(super) core: Core,
+    pub(super) store: Store,
+    scratch: Scratch,
+    pub(super) clock: Clock,
+    pub(super) office: Engine,
+    pub(super) begin: Time,
+    engines: Vec<(Engine, Clock)>,
+    tasks: BTreeMap<TaskId, Task>,
+    last_task: TaskId,
+    idle: Duration,
+    pub(super) client: client::Client,
+    pub(super) payer: payer::Payer,
+}
+
+/// How a run ended.
+pub(super) struct Outcome {
+    pub(super) tally: super::tally::Tally,
+    pub(super) violations: Vec<String>,
+    pub(super) trace: String,
+}
+
+impl World {
+    /// `clock` is the database's: it moves with the agenda.
+    pub(super) async fn new(plan: Plan, scratch: Scratch, clock: Clock, aloud: bool) -> Result<Self> {
+        let store = scratch.store.clone();
+        let begin = clock.real();
+        let core = Core::new(plan.clone(), begin, far_side(&plan)?, WORKERS);
+        core.lock().trace.aloud = aloud;
+        let client = client::Client::new(&plan);
+        let office = engine(&core, &store, &clock, Who::Office)?;
+        let mut world = Self {
+            core,
+            store,
+            scratch,
+            clock,
+            office,
+            begin,
+            engines: Vec::new(),
+            tasks: BTreeMap::new(),
+            last_task: 0,
+            idle: Duration::ZERO,
+            client,
+            payer: payer::Payer::default(),
+        };
+        for worker in 0..WORKERS {
+            let engine = world.start(worker)?;
+            world.engines.push(engine);
+        }
+        world.client.begin(&world.core, begin);
+        payer::begin(&world.core);
+        office::begin(&world.core);
+        weather::begin(&world.core);
+        world.core.lock().look_by(begin);
+        Ok(world)
+    }
+
+    pub(super) async fn run(mut self) -> Result<Outcome> {
+        let (calm_at, end) = self.horizon();
+        loop {
+            let event = {
+                let mut state = self.core.lock();
+                if state.next_at().is_none_or(|at| at > end) || !state.oracle.violations.is_empty() {
+                    break;
+                }
+                let event = state.take();
+                let was_calm = state.calm;
+                state.calm = calm_at.is_some_and(|at| state.now >= at);
+                if state.calm && !was_calm {
+                    state.sim.set_faults(simulator::Faults::default()).context("stop the faults")?;
+                }
+                if state.calm {
+                    state.provider_away = state.provider_away.min(state.now);
+                    state.database_away = state.database_away.min(state.now);
+                }
+                event
+            };
+            let now = self.core.lock().now;
+            self.clock.advance_real(now.since(self.clock.real()));
+            self.scratch.stand_at(now).await.context("move the database's clock")?;
+            if let Some(event) = event {
+                self.happen(event).await?;
+            }
+        }
+        verdict::judge(&mut self).await?;
+        let mut state = self.core.lock();
+        state.tally.virtual_ms = u64::try_from(state.now.since(self.begin).as_millis()).unwrap_or(0);
+        let (tally, violations) = (std::mem::take(&mut state.tally), std::mem::take(&mut state.oracle.violations));
+        Ok(Outcome { tally, violations, trace: state.trace.sum() })
+    }
+
+    fn horizon(&self) -> (Option<Time>, Time) {
+        let troubled = self.begin + TROUBLED;
+        match self.core.lock().plan.mode {
+            Mode::Safety => (None, troubled + Duration::from_secs(10 * 3600)),
+            Mode::Liveness => (Some(troubled), troubled + SETTLING),
+        }
+    }
+
+    async fn happen(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Look => self.look().await?,
+            Event::Resume(task) => self.go_on(task).await?,
+            Event::Arrive(call, request) => self.core.lock().arrives(call, &request),
+            Event::Answer(call) => self.lands(call, false).await?,
+            Event::GiveUp(call) => self.lands(call, true).await?,
+            Event::Crash { worker, incarnation, point } => {
+                if self.core.lock().workers[worker].incarnation == incarnation {
+                    self.crash(worker, point)?;
+                }
+            }
+            Event::FarSide => {
+                let mut state = self.core.lock();
+                let now = state.now;
+                for letter in state.sim.run_until(now) {
+                    let way = state.dice.millis(5, 3000);
+                    state.after(way, Event::Callback(Box::new(letter)));
+                }
+                state.watch_far_side();
+            }
+            Event::Callback(letter) => client::callback(self, &letter).await?,
+            Event::Client(deed) => client::act(self, deed).await?,
+            Event::Payer(deed) => payer::act(self, deed).await?,
+            Event::Office(deed) => office::act(self, deed).await?,
+            Event::Weather(turn) => weather::turn(self, turn).await?,
+            Event::Audit => verdict::look_through(self).await?,
+        }
+        Ok(())
+    }
+
+    /// One worker that is up takes due rows.
+    async fn look(&mut self) -> Result<()> {
+        let chosen = {
+            let mut state = self.core.lock();
+            let now = state.now;
+            let able = |worker: &Worker| worker.up_at <= now && worker.paused_until <= now && worker.tasks < AT_ONCE;
+            let up: Vec<usize> =
+                state.workers.iter().enumerate().filter(|(_, worker)| able(worker)).map(|(place, _)| place).collect();
+            if up.is_empty() {
+                let soon = state.workers.iter().map(|worker| worker.up_at.max(worker.paused_until)).min();
+                let soon = soon.unwrap_or(now).max(now + Duration::from_millis(50));
+                state.away_until = state.away_until.max(soon);
+                state.look_by(soon);
+                return Ok(());
+            }
+            let place = state.dice.below(up.len());
+            let room = usize::try_from(state.dice.between(1, 8)).unwrap_or(1);
+            (up[place], room)
+        };
+        let (worker, room) = chosen;
+        let engine = self.engines[worker].0.clone();
+        let work = async move { engine.claim(room).await.map_or(Done::Failed, Done::Claimed) };
+        self.begin_task(worker, Box::pin(work)).await
+    }
+
+    async fn begin_task(&mut self, worker: usize, work: Work) -> Result<()> {
+        self.last_task += 1;
+        self.tasks.insert(self.last_task, Task { worker, work, halt: None });
+        self.core.lock().workers[worker].tasks += 1;
+        self.go_on(self.last_task).await
+    }
+
+    /// Polls a task until it ends or stops in virtual time. Real input and output are awaited to their end.
+    async fn go_on(&mut self, id: TaskId) -> Result<()> {
+        let Some(worker) = self.tasks.get(&id).map(|task| task.worker) else { return Ok(()) };
+        {
+            let mut state = self.core.lock();
+            let (now, of) = (state.now, state.workers[worker].clone());
+            if of.paused_until > now {
+                // It slept through its own turn.
+                state.put(of.paused_until, Event::Resume(id));
+                return Ok(());
+            }
+            (state.running, state.halt) = (id, None);
+            set_worker_clock(&self.engines[worker].1, now, of.ahead_ms);
+        }
+        let Some(task) = self.tasks.get_mut(&id) else { return Ok(()) };
+        let core = self.core.clone();
+        let stopped = poll_fn(|cx| match task.work.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Ok(done)),
+            Poll::Pending => match core.lock().halt.take() {
+                Some(halt) => Poll::Ready(Err(halt)),
+                None => Poll::Pending,
+            },
+        })
+        .await;
+        match stopped {
+            Ok(done) => {
+                self.tasks.remove(&id);
+                self.core.lock().workers[worker].tasks -= 1;
+                self.ended(worker, done).await
+            }
+            Err(halt) => {
+                task.halt = Some(halt);
+                match halt {
+                    Halt::Sleeps(until) => {
+                        self.core.lock().put(until, Event::Resume(id));
+                        Ok(())
+                    }
+                    Halt::Calls(_) => Ok(()),
+                    Halt::Dies(point) => self.crash(worker, point),
+                }
+            }
+        }
+    }
+
+    async fn ended(&mut self, worker: usize, done: Done) -> Result<()> {
+        match done {
+            Done::Failed => {
+                self.core.lock().look_after_lease();
+                self.look_again(Duration::from_secs(1)).await
+            }
+            Done::Claimed(rows) if rows.is_empty() => {
+                self.idle = (self.idle * 2).clamp(Duration::from_millis(100), Duration::from_secs(15));
+                self.look_again(self.idle).await
+            }
+            Done::Claimed(rows) => {
+                self.idle = Duration::ZERO;
+                for row in &rows {
+                    let mut state = self.core.lock();
+                    state.note(format_args!("claimed {} {} {} {}", row.id, row.state_name, row.claims, row.revision));
+                    if row.claims > 1 {
+                        state.tally.count("takeovers");
+                    }
+                }
+                let engine = self.engines[worker].0.clone();
+                let incarnation = self.core.lock().workers[worker].incarnation;
+                for row in rows {
+                    if self.core.lock().workers[worker].incarnation != incarnation {
+                        // The worker died while it drove the first of them.
+                        break;
+                    }
+                    let engine = engine.clone();
+                    let work = async move { Done::Driven(engine.drive(row, &Committer::Direct).await) };
+                    Box::pin(self.begin_task(worker, Box::pin(work))).await?;
+                }
+                self.look_again(Duration::from_millis(1)).await
+            }
+            Done::Driven(driven) => {
+                let mut state = self.core.lock();
+                state.note(format_args!("driven {driven:?}"));
+                match driven {
+                    Driven::Committed | Driven::LetGo => {}
+                    Driven::Conflict => {
+                        state.tally.count("conflicts");
+                        state.look_after_lease();
+                    }
+                    Driven::Forbidden | Driven::Quarantined => {
+                        state.oracle.violations.push(format!("a turn was {driven:?}"));
+                    }
+                    Driven::Unavailable => state.look_after_lease(),
+                }
+                drop(state);
+                self.look_again(Duration::from_millis(1)).await
+            }
+        }
+    }
+
+    /// Somebody looks when the next free row is due; what is due and was not taken waits a moment.
+    pub(super) async fn look_again(&mut self, at_least: Duration) -> Result<()> {
+        let next = self.store.due_oldest(Time::from_millis(i64::MAX)).await.context("read the next due time")?;
+        let Some(next) = next else { return Ok(()) };
+        let mut state = self.core.lock();
+        let at = next.max(state.now + at_least);
+        let jitter = state.dice.millis(0, 3);
+        state.look_by(at + jitter);
+        Ok(())
+    }
+
+    async fn lands(&mut self, call: u64, gave_up: bool) -> Result<()> {
+        let task = {
+            let mut guard = self.core.lock();
+            let state = &mut *guard;
+            let now = state.now;
+            let Some(flight) = state.flights.get_mut(&call) else { return Ok(()) };
+            let sent = super::oracle::Sent::read(&flight.request.body);
+            let (task, give_up) = (flight.task, flight.give_up);
+            if gave_up {
+                flight.answer = Some(Err(providers::WireFault::Timeout));
+                state.oracle.lost(call);
+                state.tally.count("calls timed out");
+            } else {
+                state.cancel(give_up);
+                state.oracle.landed(call, &sent, now);
+            }
+            state.note(format_args!("lands {call} {gave_up}"));
+            task
+        };
+        self.go_on(task).await
+    }
+
+    /// A worker dies: everything it was doing is gone, what it sent is not. Another one takes its place.
+    pub(super) fn crash(&mut self, worker: usize, point: &str) -> Result<()> {
+        let gone: Vec<TaskId> =
+            self.tasks.iter().filter(|(_, task)| task.worker == worker).map(|(id, _)| *id).collect();
+        {
+            let mut guard = self.core.lock();
+            let state = &mut *guard;
+            state.note(format_args!("crash {worker} {point}"));
+            state.tally.count("crashes");
+            state.tally.crashed(point.to_owned());
+            let flights: Vec<u64> =
+                state.flights.iter().filter(|(_, flight)| gone.contains(&flight.task)).map(|(call, _)| *call).collect();
+            for call in flights {
+                if let Some(flight) = state.flights.remove(&call) {
+                    state.cancel(flight.give_up);
+                }
+                state.oracle.lost(call);
+            }
+            let down = if state.dice.strikes(2000) { state.dice.seconds(5, 600) } else { state.dice.millis(50, 5000) };
+            let up_at = state.now + down;
+            let incarnation = state.workers[worker].incarnation + 1;
+            state.workers[worker] = Worker { incarnation, up_at, paused_until: up_at, ..Worker::default() };
+            state.look_after_lease();
+            state.look_by(up_at);
+        }
+        for id in gone {
+            // Dropped where it stood; real input and output of it had ended.
+            self.tasks.remove(&id);
+        }
+        self.engines[worker] = self.start(worker)?;
+        Ok(())
+    }
+
+    fn start(&self, worker: usize) -> Result<(Engine, Clock)> {
+        let clock = Clock::manual(self.clock.real() - Duration::from_secs(1));
+        {
+            let mut state = self.core.lock();
+            let off = state.strikes(Trouble::Clocks, 4000);
+            let ahead = if off { state.dice.between(0, 750) } else { 500 };
+            state.workers[worker].ahead_ms = i64::try_from(ahead).unwrap_or(0) - 500;
+        }
+        Ok((engine(&self.core, &self.store, &clock, Who::Worker(worker))?, clock))
+    }
+}
+
+/// A worker's clock was read from the database some time ago, and ran by itself since.
+fn set_worker_clock(clock: &Clock, now: Time, ahead_ms: i64) {
+    let wanted = Time::from_millis(now.millis() + ahead_ms);
+    clock.advance_real(wanted.since(clock.real()));
+}
+
+fn engine(core: &Core, store: &Store, clock: &Clock, who: Who) -> Result<Engine> {
+    let plan = core.lock().plan.clone();
+    let mut settings = olading::Settings::new(BASE, CLIENT_KEY, SECRET);
+    settings.code_order_not_found = plan.account.knows_not_found.then(|| "1404".into());
+    let worker = if let Who::Worker(worker) = who { worker } else { 0 };
+    let wire = Arc::new(Wire { core: core.clone(), worker, store: store.clone() });
+    let accounts = BTreeMap::from([(ACCOUNT.to_owned(), AccountConfig::Olading(settings))]);
+    let providers = Providers::new(accounts, Transport::Local(wire)).context("open the simulated account")?;
+    let levied_proof = match plan.account.levied_proof {
+        olading::settings::LeviedProof::BeforeDeadline => LeviedProof::BeforeDeadline,
+        olading::settings::LeviedProof::SeenRunning => LeviedProof::SeenRunning,
+        olading::settings::LeviedProof::Acknowledged => LeviedProof::Acknowledged,
+    };
+    let default_policy = Policy { payer: Some("merchant".into()), levied_proof, ..Policy::default() };
+    let default_limits = Limits { concurrency: 32, rate_per_second: plan.account.rate_per_second, burst: 100 };
+    let rules = Rules { lease: LEASE, default_policy, default_limits, ..Rules::default() };
+    let store = store.clone().troubled(Arc::new(Door { core: core.clone(), who }));
+    Ok(Engine::new(store, providers, clock.clone(), rules))
+}
+
+fn far_side(plan: &Plan) -> Result<Sim> {
+    let client = simulator::Client { client_key: CLIENT_KEY.into(), secret: SECRET.into(), callback_url: None };
+    let mut config = simulator::Config {
+        seed: plan.seed,
+        clients: vec![client],
+        faults: plan.faults(),
+        switches: plan.switches.clone(),
+        ..simulator::Config::default()
+    };
+    config.timings.bank_return = Span(3600, 60 * 3600);
+    Sim::new(config).context("set up the simulated provider")
+}
