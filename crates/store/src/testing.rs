@@ -3,10 +3,11 @@
 //! PostgreSQL comes from `LEVEE_TEST_POSTGRES` (a server's URL), else from a private cluster started once per test process out of
 //! `/usr/lib/postgresql/*/bin` and stopped when that process ends, however it ends.
 
+use crate::database::Sql;
 use crate::sql::{Conn, Pool};
 use crate::{Inner, Options, Store};
-use domain::Clock;
 use domain::clock::{Pace, host_time};
+use domain::{Clock, Time};
 use sqlx::ConnectOptions;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -94,6 +95,27 @@ pub async fn database() -> String {
 /// The test server's URL.
 pub fn postgres_url() -> String {
     std::env::var("LEVEE_TEST_POSTGRES").unwrap_or_else(|_| CLUSTER.get_or_init(start).0.clone())
+}
+
+/// Stops the clock of a PostgreSQL database at `at`: a test that moves time by hand moves this one too, with [`set_time`]. The other
+/// stores read the clock they were opened with.
+pub async fn stop_time(store: &Store, at: Time) {
+    // A sequence moves outside of transactions, as time does.
+    let stopped = "create sequence test_time minvalue 0; create or replace function levee_now() returns bigint language sql volatile as \
+                   $$ select last_value from test_time $$";
+    told(store, stopped).await;
+    set_time(store, at).await;
+}
+
+/// From now on the stopped clock of [`stop_time`] reads `at`.
+pub async fn set_time(store: &Store, at: Time) {
+    told(store, &format!("select setval('test_time', {})", at.millis())).await;
+}
+
+async fn told(store: &Store, sql: &str) {
+    if let Inner::Sql(Sql { pool: Pool::Pg(pool), .. }) = &store.inner {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(pool).await.expect("the test database obeys");
+    }
 }
 
 fn folder(kind: &str) -> PathBuf {
