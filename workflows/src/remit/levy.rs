@@ -26,6 +26,8 @@ impl Remit {
     ) -> Next<Self> {
         let unsent = matches!(self.at, At::Confirming { sends: 1, .. }) && cx.unsent;
         match &remit.status {
+            // A notice before this look was stale: nothing of ours has left that it could be about.
+            RemitStatus::Accepted if unsent => self.still_open(input, cx).then(|remit| remit.not_applied(input, cx)),
             RemitStatus::Accepted => self.not_applied(input, cx),
             RemitStatus::Processing | RemitStatus::Remitted if unsent => {
                 self.contradict("the levy runs before CONTINUE was sent", cx)

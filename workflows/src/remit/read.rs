@@ -24,6 +24,10 @@ impl Remit {
         if let At::ConfirmInDoubt { doubt, .. } | At::CancelInDoubt { doubt, .. } = &mut self.at {
             doubt.look_at = doubt.look_at.min(cx.now);
         }
+        if let (At::Confirming { seen_real, .. }, Some(_)) = (&mut self.at, notice) {
+            // The look that CONTINUE rests on is older than the notice: ask first (safety.md §8).
+            *seen_real = Time::from_millis(0);
+        }
         Next::to(self)
     }
 
