@@ -36,6 +36,8 @@ pub struct Done {
 
 /// How often the supervisor looks.
 const TEND: Duration = Duration::from_millis(50);
+/// In the line that a worker logs for each transition that is durable.
+const MOVED: &str = " -> ";
 /// How long it waits before it starts again what has ended.
 const RESTART: Duration = Duration::from_millis(300);
 
@@ -104,6 +106,8 @@ pub struct Fleet<'w> {
 
 struct Worker {
     process: Process,
+    /// Where its log stood when it began, or when the database last came back.
+    since: usize,
     paused_until: Option<Instant>,
     /// When it was seen to have ended.
     ended: Option<Instant>,
@@ -112,7 +116,7 @@ struct Worker {
 impl<'w> Fleet<'w> {
     pub fn start(world: &'w World, count: usize) -> Self {
         let process = |n| world.spawn(&format!("worker-{n}"), &["worker"]);
-        let worker = |n| Worker { process: process(n), paused_until: None, ended: None };
+        let worker = |n| Worker { process: process(n), since: 0, paused_until: None, ended: None };
         let workers = (0..count).map(worker).collect();
         Self { world, workers, done: Done { starts: count, ..Done::default() } }
     }
@@ -148,8 +152,7 @@ impl<'w> Fleet<'w> {
         self.done
     }
 
-    /// Who is paused shall wake up and believe that no time has passed: another one is killed. On a slow machine a worker is given
-    /// the time to begin, or nobody would ever work.
+    /// Who is paused shall wake up and believe that no time has passed: another one is killed.
     fn kill(&mut self, n: usize) {
         let count = self.workers.len();
         let Some(n) = (0..count).map(|more| (n + more) % count).find(|n| self.works(*n)) else { return };
@@ -161,9 +164,11 @@ impl<'w> Fleet<'w> {
         (0..self.workers.len()).any(|n| self.works(n))
     }
 
+    /// Whether it has moved something since it began and since the database came back. Only such a worker is worth killing: on a slow
+    /// machine nobody would ever work, and every row would be parked for having been claimed too often.
     fn works(&mut self, n: usize) -> bool {
         let worker = &mut self.workers[n];
-        worker.paused_until.is_none() && worker.process.has_said("working")
+        worker.paused_until.is_none() && worker.process.has_logged(MOVED, worker.since)
     }
 
     fn pause(&mut self, n: usize, pause: Duration) {
@@ -181,6 +186,7 @@ impl<'w> Fleet<'w> {
         if down_until.is_some_and(|until| until <= Instant::now()) {
             took = timed(|| cluster.go_on());
             *down_until = None;
+            self.workers.iter_mut().for_each(|worker| worker.since = worker.process.logged());
         }
         self.wake();
         self.revive();
@@ -204,6 +210,7 @@ impl<'w> Fleet<'w> {
             }
             if worker.ended.get_or_insert_with(Instant::now).elapsed() >= RESTART {
                 worker.ended = None;
+                worker.since = worker.process.logged();
                 worker.process = self.world.spawn(&format!("worker-{n}"), &["worker"]);
                 self.done.starts += 1;
             }

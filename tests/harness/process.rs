@@ -119,10 +119,16 @@ impl Process {
         self.child.try_wait().is_ok_and(|ended| ended.is_none())
     }
 
-    /// Whether it runs and has said that by now.
-    pub fn has_said(&mut self, beginning: &str) -> bool {
-        let text = fs::read_to_string(&self.out).unwrap_or_default();
-        self.is_running() && text.lines().any(|line| line.starts_with(beginning))
+    /// How long its log is; it goes on where the process before it under this name ended.
+    pub fn logged(&self) -> usize {
+        fs::metadata(&self.err).map_or(0, |log| usize::try_from(log.len()).unwrap_or(usize::MAX))
+    }
+
+    /// Whether it runs and has logged that, after the first `since` bytes of its log.
+    pub fn has_logged(&mut self, what: &str, since: usize) -> bool {
+        let log = fs::read(&self.err).unwrap_or_default();
+        let new = log.get(since..).unwrap_or_default();
+        self.is_running() && String::from_utf8_lossy(new).contains(what)
     }
 
     /// Everything it wrote.
