@@ -22,6 +22,8 @@ pub(crate) enum Event {
     SignedUp { client: String, id_card: String, agent: Option<String> },
     /// The person signed the service agreement (SYNC_SIGN).
     SyncSigned { client: String, request_id: String },
+    /// 24 hours after SYNC_SIGN: who has not signed has failed, and nobody is told (000 §2.1 R4).
+    SyncLapses { client: String, request_id: String },
     /// An agreement upload is taken over.
     AgreementStored { client: String, contract_id: String },
     /// A pair of ID card pictures is judged.

@@ -30,6 +30,8 @@ struct Letter {
     body: String,
     kind: &'static str,
     tries_left: u32,
+    /// The fault that is really injected when this letter leaves, under the name of the callback it befell.
+    counts: Option<(String, CallbackFault)>,
 }
 
 /// The kind of a letter that says what is so.
@@ -62,68 +64,57 @@ impl Sim {
         let body = codec::form(&req, &codec::sign(&secret, req.as_bytes()));
         let fault = self.config.faults.for_callback(&mut self.dice);
         let retries = self.config.switches.callback_retries;
-        let letter = Letter { client: client.into(), name: name.into(), body, kind: TRUE, tries_left: retries };
+        let letter =
+            Letter { client: client.into(), name: name.into(), body, kind: TRUE, tries_left: retries, counts: None };
+        let Some(fault) = fault else { return self.dispatch(soon, letter) };
+        // Sent once, beside the true letter or in its place.
+        let odd = Letter { kind: fault.word(), tries_left: 0, counts: Some((name.into(), fault)), ..letter.clone() };
         match fault {
-            None => self.dispatch(soon, letter),
-            Some(CallbackFault::Lost) => {}
-            Some(CallbackFault::Duplicated) => self.dispatch_copies(soon, &letter),
-            Some(CallbackFault::Delayed) => {
+            CallbackFault::Lost => return self.cover(name, "callback", fault.word()),
+            CallbackFault::Delayed => {
                 let late = self.dice.between(60, self.config.faults.callback_delay_seconds);
-                self.dispatch(soon + Duration::from_secs(late), letter);
+                return self.dispatch(soon + Duration::from_secs(late), Letter { counts: odd.counts, ..letter });
             }
-            Some(CallbackFault::Forged) => {
+            CallbackFault::Duplicated => self.dispatch_copies(soon, odd),
+            CallbackFault::Forged => {
                 let body = codec::form(&req, &codec::sign("not-the-secret", req.as_bytes()));
-                self.dispatch(
-                    soon,
-                    Letter { body, kind: CallbackFault::Forged.word(), tries_left: 0, ..letter.clone() },
-                );
-                self.dispatch(soon, letter);
+                self.dispatch(soon, Letter { body, ..odd });
             }
-            Some(CallbackFault::Replayed) => {
+            CallbackFault::Replayed => {
                 let later = soon + Duration::from_secs(self.dice.between(3600, 5 * 24 * 3600));
-                self.dispatch(later, Letter { kind: CallbackFault::Replayed.word(), tries_left: 0, ..letter.clone() });
-                self.dispatch(soon, letter);
+                self.dispatch(later, odd);
             }
-            Some(CallbackFault::Reflected) => {
+            CallbackFault::Reflected => {
                 if let Some(body) = self.post.last_request.get(client).cloned() {
-                    self.dispatch(
-                        soon,
-                        Letter { body, kind: CallbackFault::Reflected.word(), tries_left: 0, ..letter.clone() },
-                    );
+                    self.dispatch(soon, Letter { body, ..odd });
                 }
-                self.dispatch(soon, letter);
             }
-            Some(CallbackFault::FalseNotice) => {
-                self.dispatch_false_notice(soon, client, &secret);
-                self.dispatch(soon, letter);
+            CallbackFault::FalseNotice => {
+                if let Some(body) = self.false_notice(client, &secret) {
+                    self.dispatch(soon, Letter { body, name: "CLOSE_ORDER_NOTICE".into(), ..odd });
+                }
             }
         }
-        if let Some(fault) = fault {
-            self.cover(name, "callback", fault.word());
-        }
+        self.dispatch(soon, letter);
     }
 
     /// One to four more, spread over some minutes, so that they pass others.
-    fn dispatch_copies(&mut self, soon: Time, letter: &Letter) {
-        self.dispatch(soon, letter.clone());
+    fn dispatch_copies(&mut self, soon: Time, mut copy: Letter) {
         for _ in 0..self.dice.between(1, 4) {
             let at = soon + Duration::from_secs(self.dice.between(0, 600));
-            self.dispatch(at, Letter { kind: CallbackFault::Duplicated.word(), tries_left: 0, ..letter.clone() });
+            self.dispatch(at, copy.clone());
+            // One fault, however many copies.
+            copy.counts = None;
         }
     }
 
-    /// A well signed notice that some open remit of the client was closed, which is not so.
-    fn dispatch_false_notice(&mut self, at: Time, client: &str, secret: &str) {
+    /// A well signed notice that some open remit of the client was closed, which is not so; none without an open remit.
+    fn false_notice(&mut self, client: &str, secret: &str) -> Option<String> {
         let open = self.book.open_remits(client);
-        let Some((request_id, location)) = self.dice.pick(&open).cloned() else { return };
+        let (request_id, location) = self.dice.pick(&open).cloned()?;
         let data = self.notice(&request_id, &location, self.now);
         let req = json!({ "name": "CLOSE_ORDER_NOTICE", "code": "0", "message": "成功", "data": data }).to_string();
-        let body = codec::form(&req, &codec::sign(secret, req.as_bytes()));
-        let kind = CallbackFault::FalseNotice.word();
-        self.dispatch(
-            at,
-            Letter { client: client.into(), name: "CLOSE_ORDER_NOTICE".into(), body, kind, tries_left: 0 },
-        );
+        Some(codec::form(&req, &codec::sign(secret, req.as_bytes())))
     }
 
     fn dispatch(&mut self, at: Time, letter: Letter) {
@@ -138,11 +129,16 @@ impl Sim {
             self.post.letters.remove(&number);
             return;
         }
-        let Some(letter) = self.post.letters.get(&number) else { return };
+        let Some(letter) = self.post.letters.get_mut(&number) else { return };
+        let counts = letter.counts.take();
+        let letter = letter.clone();
+        if let Some((name, fault)) = counts {
+            self.cover(&name, "callback", fault.word());
+        }
         let url =
             self.config.clients.iter().find(|c| c.client_key == letter.client).and_then(|c| c.callback_url.clone());
-        let (client, name, kind) = (letter.client.clone(), letter.name.clone(), letter.kind.to_owned());
-        self.post.outbox.push(Outgoing { letter: number, client: client.clone(), url, body: letter.body.clone() });
+        let (client, name, kind) = (letter.client, letter.name, letter.kind.to_owned());
+        self.post.outbox.push(Outgoing { letter: number, client: client.clone(), url, body: letter.body });
         self.post.lines.push(CallbackLine { at: self.now, letter: number, client, name, kind, acknowledged: None });
     }
 

@@ -89,7 +89,9 @@ impl OladingScript {
     pub(crate) fn fits(&self, operation: Operation, id: &str) -> bool {
         // How an order closes is decided when it is made: another call must not use the script up.
         let meant = self.close_as.is_none() || operation == Operation::CreateOrderV2;
+        // A fault that means nothing for this interface waits for one that it befalls.
         meant
+            && self.fault.is_none_or(|fault| fault.fits(operation))
             && self.times > 0
             && self.operation.is_none_or(|o| o == operation)
             && self.id.as_deref().is_none_or(|wanted| wanted == id)

@@ -195,6 +195,7 @@ impl Sim {
             Event::Late(call) => self.carry_out_late(&call),
             Event::SignedUp { client, id_card, agent } => self.signed_up(client, id_card, agent),
             Event::SyncSigned { client, request_id } => self.sync_signed(client, request_id),
+            Event::SyncLapses { client, request_id } => self.sync_lapses(client, request_id),
             Event::AgreementStored { client, contract_id } => self.agreement_stored(client, contract_id),
             Event::ImageJudged { client, id_card } => self.image_judged(client, id_card),
             Event::Deliver(letter) => self.letter_leaves(letter),

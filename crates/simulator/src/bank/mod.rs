@@ -210,7 +210,8 @@ impl Sim {
         let account =
             Account { instruction, outcome, statuses: Vec::new(), bank_serial: None, repeats: 0, refused_repeats: 0 };
         self.bank.accounts.insert(number.clone(), account);
-        if outcome != Outcome::Success {
+        // A return counts on the day it happens.
+        if !matches!(outcome, Outcome::Success | Outcome::Returned) {
             self.cover("BANK", "payment", outcome.word());
         }
         let timings = &self.config.timings;
@@ -253,6 +254,7 @@ impl Sim {
     }
 
     pub(crate) fn payment_returns(&mut self, number: &str) {
+        self.cover("BANK", "payment", Outcome::Returned.word());
         self.payment_is(number, PaymentStatus::Returned);
     }
 

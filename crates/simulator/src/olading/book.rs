@@ -1,5 +1,6 @@
 //! The provider's own books: orders, remits, quota, contracts, documents. Holds personal data in clear; the ledger does not.
 
+use super::Call;
 use super::split::{Quote, money};
 use crate::faults::CallFault;
 use crate::ledger::{self, Ledger, OrderTruth, PlaceTruth, QuotaTruth, RemitTruth, SignUpTruth, fingerprint};
@@ -182,6 +183,12 @@ impl Book {
 
     pub(crate) fn placed_by(&self, id_card: &str, location: &str, month: Month) -> i64 {
         self.placed.get(&(id_card.to_owned(), location.to_owned(), month)).copied().unwrap_or(0)
+    }
+
+    /// Whether an answer about something else is kept, to be mixed up with the one to this call.
+    pub(crate) fn mixable(&self, call: &Call) -> bool {
+        let subject = call.subject();
+        self.answers.get(&call.client).is_some_and(|kept| kept.iter().any(|(of, _)| *of != subject))
     }
 
     /// (`request_id`, location) of some of the client's remits that wait for a decision.

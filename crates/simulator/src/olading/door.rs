@@ -142,7 +142,7 @@ impl Sim {
 
     /// Keeps an answer for a later mix-up and returns an older one about something else.
     pub(super) fn swap_answer(&mut self, call: &Call, body: &[u8]) -> Option<Vec<u8>> {
-        let subject = format!("{} {}", call.operation, call.id);
+        let subject = call.subject();
         let kept = self.book.answers.entry(call.client.clone()).or_default();
         let other = kept.iter().rev().find(|(of, _)| *of != subject).map(|(_, body)| body.clone());
         kept.push((subject, body.to_vec()));

@@ -39,6 +39,13 @@ pub(crate) struct Call {
     pub(crate) id: String,
 }
 
+impl Call {
+    /// What its answer is about.
+    fn subject(&self) -> String {
+        format!("{} {}", self.operation, self.id)
+    }
+}
+
 /// What carrying out a call comes to.
 pub(crate) type Outcome = Result<Done, Refusal>;
 
@@ -96,7 +103,9 @@ impl Sim {
             let key = (call.client.clone(), call.id.clone());
             self.book.first_send.entry(key).or_insert(self.now);
         }
-        let fate = self.fate(&call);
+        let mut fate = self.fate(&call);
+        // The first answer of all has no other to be mixed up with.
+        fate.fault = fate.fault.filter(|fault| *fault != CallFault::MixUp || self.book.mixable(&call));
         if let Some(code) = fate.code {
             let body = self.refuse(&call, &refused(&code, "as the script says"), None);
             return Reply::plain(self.signed(&call.client, body));

@@ -45,7 +45,8 @@ impl Sim {
         let asked = asked(&call.data);
         self.admit(call, asked)?;
         let key = self.accept_order(call, asked, cause, close_as);
-        if fault == Some(CallFault::CallbackFirst) {
+        if let Some(fault @ CallFault::CallbackFirst) = fault {
+            self.struck(call, fault);
             self.order_begins(key);
             self.close_and_announce(key, self.now);
             self.settle(self.now);
@@ -266,13 +267,23 @@ impl Sim {
         let stale =
             if fault == Some(CallFault::Stale) { self.dice.between(1, self.config.faults.stale_seconds) } else { 0 };
         let at = self.now - Duration::from_secs(stale.max(self.config.switches.query_lag_seconds));
-        let keys = self.book.by_request.get(&(call.client.clone(), call.id.clone())).cloned().unwrap_or_default();
-        let mut shown = keys.iter().filter_map(|key| self.order_view(*key, at));
-        let view = match self.config.switches.duplicate_shown {
-            DuplicateShown::First => shown.next(),
-            DuplicateShown::Latest => shown.next_back(),
-        };
+        let view = self.shown(call, at);
+        if let Some(fault @ CallFault::Stale) = fault
+            && view != self.shown(call, self.now)
+        {
+            self.struck(call, fault);
+        }
         view.map_or_else(|| Err(refused(&self.config.switches.codes.order_not_found, "订单不存在")), read)
+    }
+
+    /// The order that a query shows, as it stood at a time.
+    fn shown(&self, call: &Call, at: Time) -> Option<Value> {
+        let keys = self.book.by_request.get(&(call.client.clone(), call.id.clone()))?;
+        let mut views = keys.iter().filter_map(|key| self.order_view(*key, at));
+        match self.config.switches.duplicate_shown {
+            DuplicateShown::First => views.next(),
+            DuplicateShown::Latest => views.next_back(),
+        }
     }
 
     fn order_view(&self, key: u64, at: Time) -> Option<Value> {

@@ -10,10 +10,13 @@ use crate::operation::Operation;
 use crate::sim::Sim;
 use domain::Time;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const ACCEPT: &str = "ACCEPT";
 const SIGN: &str = "SIGN";
 const UN_SIGN: &str = "UN_SIGN";
+/// 000 §2.1 R4.
+const SIGNED_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
 impl Sim {
     /// SYNC_SIGN: the person signs within 24 hours, or silence (R4, P47).
@@ -25,13 +28,19 @@ impl Sim {
         }
         let key = (call.client.clone(), call.id.clone());
         let data = json!({ "request_id": call.id });
-        if self.book.sync_signs.contains_key(&key) {
+        if let Some(known) = self.book.sync_signs.get(&key) {
+            // The id is unique (000 §2.1): for another person it is a mistake of the merchant's.
+            if known.id_card != id_card {
+                return Err(refused(&self.config.switches.codes.duplicate_request_id, "请求流水号重复"));
+            }
             return Ok(Done { data, effect: Effect::Duplicate });
         }
         let agent = text(&call.data, wire_name(&self.config.switches, Operation::SyncSign, SYNC_SIGN_AGENT_NAME));
         let person = (call.client.clone(), id_card.clone());
         self.book.sync_by_person.entry(person).or_default().push(call.id.clone());
         self.book.sync_signs.insert(key, SyncSign { id_card, agent, statuses: vec![(self.now, ACCEPT)] });
+        let lapses = Event::SyncLapses { client: call.client.clone(), request_id: call.id.clone() };
+        self.agenda.put(self.now + SIGNED_WITHIN, lapses);
         if self.dice.per_mille() >= self.config.switches.sync_sign_silent_per_mille {
             let at = self.after(self.config.timings.person);
             self.agenda.put(at, Event::SyncSigned { client: call.client.clone(), request_id: call.id.clone() });
@@ -40,11 +49,22 @@ impl Sim {
     }
 
     pub(crate) fn sync_signed(&mut self, client: String, request_id: String) {
-        let now = self.now;
-        if let Some(sign) = self.book.sync_signs.get_mut(&(client.clone(), request_id.clone())) {
-            sign.statuses.push((now, SIGN));
+        if !self.sync_ends(&client, &request_id, SIGN) {
+            return;
         }
         self.announce(&client, "SYNC_SIGN", json!({ "request_id": request_id, "status": SIGN }));
+    }
+
+    pub(crate) fn sync_lapses(&mut self, client: String, request_id: String) {
+        self.sync_ends(&client, &request_id, UN_SIGN);
+    }
+
+    /// Whether it had not ended before.
+    fn sync_ends(&mut self, client: &str, request_id: &str, word: &'static str) -> bool {
+        let sign = self.book.sync_signs.get_mut(&(client.to_owned(), request_id.to_owned()));
+        let Some(sign) = sign.filter(|sign| last(&sign.statuses) == ACCEPT) else { return false };
+        sign.statuses.push((self.now, word));
+        true
     }
 
     /// SIGN_UP: no request id (P50); who has signed already gets `SIGN` at once and no callback (rule 2, P49).

@@ -48,7 +48,7 @@ impl Sim {
             | CallFault::Huge => return None,
         };
         self.log(call, Effect::Nothing, Some(fault), code);
-        self.cover(call.operation.name(), fault.phase().word(), fault.word());
+        self.struck(call, fault);
         Some(Reply { hold_ms, wire, fault: Some(fault) })
     }
 
@@ -69,7 +69,6 @@ impl Sim {
             }
             CallFault::MixUp => match other {
                 Some(body) => (0, Wire::Answer(self.signed(&call.client, body))),
-                // The first answer of all has no other to be mixed up with.
                 None => return Reply::plain(honest),
             },
             CallFault::Html => {
@@ -92,8 +91,16 @@ impl Sim {
             | CallFault::ServerErrorBefore
             | CallFault::TooManyRequests => (0, Wire::Answer(honest)),
         };
-        self.cover(call.operation.name(), fault.phase().word(), fault.word());
+        // These two count where they take effect: a refused order has no callback, and an old copy may be no different.
+        if !matches!(fault, CallFault::Stale | CallFault::CallbackFirst) {
+            self.struck(call, fault);
+        }
         Reply { hold_ms, wire, fault: Some(fault) }
+    }
+
+    /// A fault was really injected.
+    pub(super) fn struck(&mut self, call: &Call, fault: CallFault) {
+        self.cover(call.operation.name(), fault.phase().word(), fault.word());
     }
 
     fn system_failure(&self, call: &Call) -> Answer {

@@ -45,6 +45,17 @@ fn p49_sign_up_is_asynchronous_once_and_immediate_ever_after() {
 }
 
 #[test]
+fn p47_who_has_not_signed_within_24_hours_has_failed_and_nobody_is_told() {
+    let mut w = world_with(|c| c.switches.sync_sign_silent_per_mille = 1000);
+    let data = json!({ "request_id": "S1", "id_card": id_card(1), "real_name": "张三", "cellphone": "13800000000" });
+    w.done(Operation::SyncSign, data.clone());
+    assert!(w.hours(25).is_empty());
+    let words: Vec<String> = w.ledger().sign_ups[0].statuses.iter().map(|(_, word)| word.clone()).collect();
+    assert_eq!(words, ["ACCEPT", "UN_SIGN"]);
+    assert_eq!(w.code(Operation::SyncSign, with(data, "id_card", json!(id_card(2)))), "1409", "the id is unique");
+}
+
+#[test]
 fn p47_sync_sign_calls_back_or_stays_silent() {
     let mut w = world();
     let data = json!({ "request_id": "S1", "id_card": id_card(1), "real_name": "张三", "cellphone": "13800000000" });
