@@ -85,7 +85,7 @@ impl Demo {
         let begun = stack.clock.now();
         let mut payer = payer::Payer::new(&stack);
         pace::run(&stack, &mut payer, begun + HOUR * 72, &mut progress).await?;
-        progress.finish();
+        progress.finish(stack.clock.now());
         let report = closing::Report::take(&stack, &batch).await?;
         report.print(output)?;
         let good = report.good();

@@ -77,11 +77,12 @@ impl Progress {
         Ok(())
     }
 
-    pub(super) fn finish(&self) {
+    pub(super) fn finish(&self, now: Time) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        self.say(&format!("72 virtual hours in {} s", self.started.elapsed().as_secs()));
+        let hours = self.begun.map_or(0, |begun| now.since(begun).as_secs() / 3600);
+        self.say(&format!("{hours} virtual hours in {} s", self.started.elapsed().as_secs()));
     }
 }
 
@@ -96,7 +97,7 @@ pub(super) struct Report {
     cases: BTreeMap<String, usize>,
     /// What each open case says.
     explained: Vec<String>,
-    /// Remits that are neither levied nor cancelled and that no case explains.
+    /// Remits that are neither levied nor cancelled, and orders that came to no remit and to no end, which no case explains.
     unexplained: Vec<String>,
     rejected: Vec<String>,
     ledgers: Comparison,
@@ -115,10 +116,13 @@ impl Report {
             let ended = matches!(remit["state"].as_str(), Some("levied" | "cancelled" | "auto_closed_unpaid"));
             ended || remit["case_id"].is_string()
         };
+        let stuck = orders.iter().filter(|order| stuck(order, &cases));
         let unexplained = remits
             .iter()
+            .copied()
             .filter(|remit| !explained(remit))
-            .map(|remit| format!("{} {}", remit["id"].as_str().unwrap_or("?"), remit["state"].as_str().unwrap_or("?")))
+            .chain(stuck)
+            .map(|one| format!("{} {}", one["id"].as_str().unwrap_or("?"), one["state"].as_str().unwrap_or("?")))
             .collect();
         let rejected = orders
             .iter()
@@ -222,6 +226,13 @@ impl Report {
     }
 }
 
+/// An order without remits that is neither rejected nor cancelled, and about which no open case asks.
+fn stuck(order: &Value, cases: &[Value]) -> bool {
+    let empty = order["remits"].as_array().is_none_or(Vec::is_empty);
+    let ended = matches!(order["state"].as_str(), Some("rejected" | "cancelled"));
+    empty && !ended && !cases.iter().any(|case| case["instance"]["id"] == order["id"])
+}
+
 fn explanation(case: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
     let moves: Vec<String> = case["moves"].as_array().into_iter().flatten().map(|one| text(&one["move"])).collect();
@@ -240,4 +251,18 @@ fn tally<'a>(words: impl Iterator<Item = &'a Value>) -> BTreeMap<String, usize> 
         *tally.entry(word.as_str().unwrap_or("?").to_owned()).or_default() += 1;
     }
     tally
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_that_came_to_nothing_needs_a_case() {
+        let order = |state: &str, remits: Value| json!({"id": "o1", "state": state, "remits": remits});
+        let case = json!({"instance": {"id": "o1"}});
+        assert!(stuck(&order("create_in_doubt", json!([])), &[]));
+        assert!(!stuck(&order("create_in_doubt", json!([])), &[case]));
+        assert!(!stuck(&order("rejected", json!([])), &[]) && !stuck(&order("ready", json!([{}])), &[]));
+    }
 }

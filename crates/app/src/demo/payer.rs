@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use domain::{Clock, Time};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(super) struct Payer {
@@ -16,8 +16,6 @@ pub(super) struct Payer {
     clock: Clock,
     /// Payments whose last word is out, by permit.
     open: BTreeMap<String, Payment>,
-    /// Remits it does not pay on purpose: their people are on leave, so they are cancelled at the cut-off.
-    refused: BTreeSet<String>,
     /// Permits handed back so far per remit.
     attempts: BTreeMap<String, u32>,
     look_at: Time,
@@ -53,7 +51,6 @@ impl Payer {
             bank: stack.bank.clone(),
             clock: stack.clock.clone(),
             open: BTreeMap::new(),
-            refused: BTreeSet::new(),
             attempts: BTreeMap::new(),
             look_at: stack.clock.now(),
             paid: 0,
@@ -113,12 +110,9 @@ impl Payer {
         Ok(found)
     }
 
-    /// One in forty is left unpaid, to show what levee does about it.
-    fn wants(&mut self, remit: &str) -> bool {
+    /// One in forty is left unpaid, to show what levee does about it: it is cancelled at the cut-off.
+    fn wants(&self, remit: &str) -> bool {
         let on_leave = remit.bytes().map(u32::from).sum::<u32>() % 40 == 0;
-        if on_leave {
-            self.refused.insert(remit.to_owned());
-        }
         !on_leave && self.attempts.get(remit).copied().unwrap_or(0) < ATTEMPTS_MAX
     }
 

@@ -119,8 +119,13 @@ fn money_agrees(truth: &Ledger, remits: &BTreeMap<&str, &Value>, found: &mut Com
         found.paid += payment.amount.fen();
         let serial = payment.bank_serial.as_deref().unwrap_or_default();
         match by_serial.get(serial).and_then(|remits| remits.first()) {
-            Some((_, remit)) if remit["evidence"]["amount"] == payment.amount.to_string() => {
-                found.evidenced += payment.amount.fen()
+            Some((id, remit)) if remit["evidence"]["amount"] == payment.amount.to_string() => {
+                found.evidenced += payment.amount.fen();
+                let theirs = truth.remits.iter().find(|theirs| theirs.order_id == *id);
+                let unlevied = theirs.and_then(|theirs| theirs.ended).filter(|ended| *ended != Ended::Levied);
+                if let Some(ended) = unlevied.filter(|_| !remit["case_id"].is_string()) {
+                    found.differences.push(format!("remit {id} is paid, and the provider ended it as {ended:?}"));
+                }
             }
             Some((id, _)) => {
                 found.differences.push(format!("remit {id} is evidenced with another amount than the bank paid"))
@@ -130,6 +135,10 @@ fn money_agrees(truth: &Ledger, remits: &BTreeMap<&str, &Value>, found: &mut Com
                 payment.amount, payment.bank_order_no
             )),
         }
+    }
+    let serials: BTreeSet<&str> = truth.payments.iter().filter_map(|payment| payment.bank_serial.as_deref()).collect();
+    for serial in by_serial.keys().filter(|serial| !serials.contains(*serial)) {
+        found.differences.push(format!("bank serial {serial} is evidence of a payment that the bank never made"));
     }
     for theirs in &truth.remits {
         let Some(decision) = theirs.decision.as_ref().filter(|decision| decision.next_step == "CONTINUE") else {
@@ -162,4 +171,71 @@ fn nothing_invented(orders: &[Value], truth: &Ledger, found: &mut Comparison) {
 /// Yuan, as people read them.
 pub(crate) fn yuan(fen: i64) -> String {
     Money::from_fen(fen).map_or_else(|_| "?".into(), |money| money.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// One remit of 100.00, paid and levied at the same moment.
+    fn truth() -> Ledger {
+        serde_json::from_value(json!({
+            "now": "2026-01-08T09:00:00.000+08:00", "calls": [], "quota": [], "places": [], "sign_ups": [], "documents": [],
+            "callbacks": [], "coverage": {},
+            "orders": [{
+                "key": 1, "client": "c", "request_id": "r1", "person": "p", "card": "k", "net": "100.00", "gross": null,
+                "first_send": "2026-01-05T09:00:00.000+08:00", "accept_time": "2026-01-05T09:00:00.000+08:00", "statuses": [],
+                "fail_reason": null, "remits": ["1"], "cause": null,
+            }],
+            "remits": [{
+                "order_id": "1", "order_key": 1, "request_id": "r1", "tax_agent_location_id": "2001", "amount": "100.00",
+                "fee": "6.00", "compensate_fee": "0.00", "sum_fee": "6.00", "actual_amount": "106.00",
+                "deadline": "2026-01-08T09:00:00.000+08:00", "statuses": [], "ended": "levied", "decision": {
+                    "next_step": "CONTINUE", "at": "2026-01-05T10:00:00.000+08:00", "arising_time": "2026-01-05T09:30:00.000+08:00",
+                },
+            }],
+            "payments": [{
+                "bank_order_no": "b1", "amount": "100.00", "card": "k", "card_masked": "****", "outcome": "success",
+                "asked_at": "2026-01-05T09:30:00.000+08:00", "statuses": [["2026-01-05T09:30:00.000+08:00", "success"]],
+                "bank_serial": "s1", "repeats": 0, "refused_repeats": 0,
+            }],
+        }))
+        .unwrap()
+    }
+
+    fn ours(serial: &str) -> Vec<Value> {
+        let evidence = json!({"bank_serial": serial, "amount": "100.00", "paid_at": "2026-01-05T09:30:00.000+08:00"});
+        let remit = json!({"provider_order_id": "1", "state": "levied", "evidence": evidence});
+        vec![json!({"request_id": "r1", "state": "settled", "remits": [remit]})]
+    }
+
+    #[test]
+    fn equal_ledgers_have_no_difference() {
+        let found = compare(&ours("s1"), &truth()).unwrap();
+        assert!(found.differences.is_empty(), "{:?}", found.differences);
+        assert_eq!((found.paid, found.evidenced), (10_000, 10_000));
+    }
+
+    #[test]
+    fn evidence_of_a_payment_that_never_was_is_a_difference() {
+        let found = compare(&ours("s2"), &truth()).unwrap();
+        assert!(found.differences.iter().any(|line| line.contains("never made")), "{:?}", found.differences);
+        assert!(
+            found.differences.iter().any(|line| line.contains("no remit has the evidence")),
+            "{:?}",
+            found.differences
+        );
+    }
+
+    #[test]
+    fn a_paid_remit_that_ended_unlevied_needs_a_case() {
+        let mut truth = truth();
+        (truth.remits[0].ended, truth.remits[0].decision) = (Some(Ended::AutoClosed), None);
+        let mut ours = ours("s1");
+        ours[0]["remits"][0]["state"] = json!("auto_closed_paid");
+        assert_eq!(compare(&ours, &truth).unwrap().differences.len(), 1);
+        ours[0]["remits"][0]["case_id"] = json!("c1");
+        assert!(compare(&ours, &truth).unwrap().differences.is_empty());
+    }
 }
