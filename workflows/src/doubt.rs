@@ -6,6 +6,7 @@
 
 use crate::Params;
 use domain::Time;
+use domain::planted::{Bug, planted};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -47,7 +48,8 @@ impl Doubt {
     /// A successful probe said "not applied". It counts only after the quarantine, and apart from the one before.
     pub fn negative(mut self, now: Time, params: &Params) -> Self {
         let apart = self.last_negative.is_none_or(|last| now.since(last) >= params.probe_spacing);
-        if now >= self.last_sent + params.quarantine && apart {
+        let quiet = now >= self.last_sent + params.quarantine || planted(Bug::SkipQuarantine);
+        if quiet && apart {
             self.negatives += 1;
             self.last_negative = Some(now);
         }
@@ -56,7 +58,7 @@ impl Doubt {
 
     /// Whether the call is proved not applied, so that it may go again.
     pub fn disproved(&self) -> bool {
-        self.negatives >= NEGATIVES
+        self.negatives >= NEGATIVES || (planted(Bug::OneProbeIsEnough) && self.negatives > 0)
     }
 
     /// Whether this look is the one after which a person is told.

@@ -4,10 +4,14 @@ use crate::Policy;
 use crate::policy::SumCheck;
 use domain::Money;
 use domain::levy::{Asked, RemitSeen};
+use domain::planted::{Bug, planted};
 use std::collections::BTreeSet;
 
 /// Why a split must not be paid as it stands, in words for the case; `None` when it adds up.
 pub fn broken(asked: Asked, remits: &[RemitSeen], policy: &Policy) -> Option<String> {
+    if planted(Bug::IgnoreQuote) {
+        return None;
+    }
     let ids: BTreeSet<_> = remits.iter().map(|r| &r.provider_order_id).collect();
     if ids.len() != remits.len() {
         return Some("an order id occurs twice in the remit list".into());

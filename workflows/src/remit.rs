@@ -48,6 +48,7 @@ use crate::machine::{Cx, Illegal, Machine, Next, Specimens, Step};
 use crate::payout;
 use crate::policy::Direction;
 use domain::levy::{NextStep, OrderSeen};
+use domain::planted::{Bug, planted};
 use domain::{Answer, Fault, Refusal, Request, Time, Verdict};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -320,7 +321,8 @@ impl Machine for Remit {
 
     /// What rests on a live query must be committed while that query is fresh (S-C).
     fn not_after(event: &Event, cx: &Cx<'_>) -> Option<Time> {
-        matches!(event, Event::Seen(_)).then(|| cx.real + cx.params.observation_age)
+        (matches!(event, Event::Seen(_)) && !planted(Bug::PermitOnStaleRemit))
+            .then(|| cx.real + cx.params.observation_age)
     }
 
     fn class(&self, input: &Input, cx: &Cx<'_>) -> i16 {

@@ -7,6 +7,7 @@ use crate::machine::{Cx, Next};
 use crate::remit::{self, Remit};
 use crate::{levy_order::Input, quote};
 use domain::levy::{OrderSeen, OrderStatus, RemitSeen};
+use domain::planted::{Bug, planted};
 use domain::record::{Severity, Spawn, Write};
 use domain::{Fault, InstanceId};
 use serde_json::json;
@@ -63,6 +64,7 @@ impl Order {
                 Order::Splitting(under).ready(seen, unwanted, false, input, cx).with_first(answered)
             }
             (true, Some(reason)) => Self::rejected(reason, cx),
+            (true, None) if planted(Bug::BareCloseIsRejected) => Self::rejected("closed".into(), cx),
             (true, None) => {
                 // In doubt: neither created nor refused. Looking goes on; a person is told once.
                 let told = Self::told_once(&under, "closed_without_word", "CLOSE with neither remits nor a reason", cx);
@@ -120,6 +122,9 @@ impl Order {
     pub(super) fn absent(self, cx: &Cx<'_>) -> Option<Next<Self>> {
         if let Order::CreateInDoubt { sends: 1, refused: Some(refusal), .. } = &self {
             return Some(Self::rejected(refusal.to_string(), cx));
+        }
+        if planted(Bug::NotFoundIsFailed) {
+            return Some(Self::rejected("not found".into(), cx));
         }
         self.looked_in_vain(|doubt| doubt.negative(cx.now, cx.params), cx)
     }

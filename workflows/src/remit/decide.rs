@@ -9,6 +9,7 @@ use crate::machine::{Cx, Next, Step};
 use crate::payout;
 use crate::policy::{CancelNeverPermitted, Direction};
 use domain::levy::NextStep;
+use domain::planted::{Bug, planted};
 use domain::record::{Decision, Write};
 use domain::{Refusal, Request, Time};
 use std::time::Duration;
@@ -85,6 +86,7 @@ impl Remit {
     /// The one call of a decision. CANCEL must carry a time too; it means nothing there (P32).
     pub(super) fn decision_call(&self, input: &Input, next_step: NextStep, cx: &Cx<'_>) -> Request {
         let arising_time = match next_step {
+            NextStep::Continue if planted(Bug::ArisingTimeIsNow) => cx.now,
             NextStep::Continue => self.facts.proof.as_ref().map_or(cx.now, |proof| proof.paid_at),
             NextStep::Cancel => self.facts.decided_at.unwrap_or(cx.now),
         };
@@ -118,6 +120,9 @@ impl Remit {
     /// The row that closes the pay gate for ever (S-B).
     pub(super) fn shut_gate(&mut self, cx: &Cx<'_>) -> Write {
         self.facts.gate_shut = true;
+        if planted(Bug::DropGateClose) {
+            return Write::CloseTasks { at: cx.now };
+        }
         Write::CloseGate { remit: cx.me, at: cx.now }
     }
 
@@ -136,7 +141,8 @@ impl Remit {
             return Next::to(self);
         }
         self.facts.unwanted = true;
-        if matches!(self.at, At::Open { .. }) {
+        let permitted = matches!(self.at, At::Permitted(_)) && planted(Bug::CancelPermitted);
+        if matches!(self.at, At::Open { .. }) || permitted {
             return self.close_gate(cx);
         }
         if self.cancellable_parked() {

@@ -6,6 +6,7 @@ use crate::machine::{Cx, Next};
 use crate::payout::{self, Payout};
 use crate::policy::{Direction, Guard};
 use domain::levy::OrderSeen;
+use domain::planted::{Bug, planted};
 use domain::record::{Permit, Severity, Write};
 use domain::{Money, Time};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,14 @@ pub struct EvidenceGiven {
     pub bank_serial: String,
     pub payee_ok: bool,
     pub source: String,
+}
+
+impl EvidenceGiven {
+    /// What must never be: evidence that no bank has given ([`Bug::ClockConfirms`], [`Bug::UnknownIsPaid`]).
+    pub(super) fn invented(input: &Input, cx: &Cx<'_>) -> Self {
+        let (bank_serial, source) = ("none".into(), "api".into());
+        Self { amount: input.amount, paid_at: cx.now, bank_serial, payee_ok: true, source }
+    }
 }
 
 /// The answer to a permit request, kept on the letter that asked.
@@ -81,6 +90,7 @@ impl Remit {
         match &self.at {
             At::Open { ask: Some(_) } => Some(("permit_live", "another request for this remit is being answered")),
             At::Open { ask: None } => self.gate(input, cx),
+            At::Permitted(_) if planted(Bug::SecondPermit) => self.gate(input, cx),
             At::Permitted(_) | At::Paying(_) => Some((
                 "permit_live",
                 "a permit for this remit is out: report its result, or attest that it was not used",
@@ -116,7 +126,7 @@ impl Remit {
         let other_pays = cx.policy.payer.as_deref().is_some_and(|payer| payer != MERCHANT);
         match () {
             () if self.facts.gate_shut => Some(("gate_closed", "the pay gate of this remit is closed")),
-            () if cx.now >= input.pay_cutoff => {
+            () if cx.now >= input.pay_cutoff && !planted(Bug::PermitAfterCutoff) => {
                 Some(("gate_closed", "it is past pay_cutoff: a payment might not be levied in time"))
             }
             () if !self.facts.quote_ok => {

@@ -8,6 +8,7 @@ use crate::machine::{Cx, Next};
 use crate::policy::Direction;
 use domain::Time;
 use domain::levy::{NextStep, OrderSeen, RemitSeen, RemitStatus};
+use domain::planted::{Bug, planted};
 use domain::record::{Decision, Severity, Write};
 use serde_json::json;
 
@@ -16,6 +17,9 @@ impl Remit {
     pub(super) fn hinted(mut self, notice: Option<Time>, cx: &Cx<'_>) -> Next<Self> {
         if self.at.resting() {
             return Next::to(self);
+        }
+        if notice.is_some() && planted(Bug::NoticeCloses) {
+            return self.finish(At::AutoClosedUnpaid, cx);
         }
         if let Some(close_time) = notice {
             self.facts.notice = Some(close_time);
@@ -164,7 +168,7 @@ impl Remit {
     fn closed_undecided(mut self, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         let provider = Self::provider_closed(input, cx);
         let shut = self.shut_gate(cx);
-        let Some(payout) = self.live_payout().cloned() else {
+        let Some(payout) = self.live_payout().cloned().filter(|_| !planted(Bug::CloseWhilePending)) else {
             return self.closed_unpaid(provider, input, cx).with_first(shut);
         };
         if matches!(self.at, At::PayoutInDoubt { closed: Some(_), .. }) {

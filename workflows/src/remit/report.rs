@@ -8,6 +8,7 @@ use super::pay::{EvidenceGiven, Paid};
 use crate::cases;
 use crate::machine::{Cx, Next};
 use crate::payout::{self, Payout};
+use domain::planted::{Bug, planted};
 use domain::record::{Evidence, Severity, Write};
 use serde_json::json;
 use uuid::Uuid;
@@ -159,6 +160,12 @@ impl Remit {
         let Some(payout) = self.live(permit) else {
             return self.word_beside(permit, payout::Event::Unknown, input, cx);
         };
+        if planted(Bug::UnknownIsPaid) {
+            return self.attempt_paid(payout, EvidenceGiven::invented(input, cx), input, cx);
+        }
+        if planted(Bug::UnknownIsFailed) {
+            return self.attempt_over(permit, payout::Event::Failed, input, cx);
+        }
         let fresh = matches!(self.at, At::Permitted(_) | At::Paying(_));
         let case = fresh.then(|| self.doubt_case("the bank does not know", input, cx));
         self.in_doubt(payout, payout::Event::Unknown, cx).and(case)
@@ -171,6 +178,9 @@ impl Remit {
             return None;
         }
         let payout = payout.clone();
+        if planted(Bug::ClockConfirms) {
+            return Some(self.attempt_paid(payout, EvidenceGiven::invented(input, cx), input, cx));
+        }
         let case = self.doubt_case("the permit expired unreported", input, cx);
         Some(self.in_doubt(payout, payout::Event::Expired, cx).with(case))
     }

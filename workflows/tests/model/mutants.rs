@@ -1,0 +1,79 @@
+//! A proof that finds nothing when the thing is broken is worthless (safety.md §16.5): every bug of `domain::planted` is planted,
+//! one after another, and the model that watches over its line must kill it. In a process of its own: a planted bug is global.
+
+mod bounds;
+mod checker;
+mod create;
+mod kept;
+mod ledger;
+mod remit;
+mod rules;
+mod show;
+mod turn;
+mod world;
+
+use checker::Model;
+use domain::planted::{Bug, plant};
+use stateright::{Checker, Expectation, HasDiscoveries, Model as _};
+use world::Far;
+
+/// Where a planted bug must be noticed.
+enum Killer {
+    Create,
+    Pay,
+    Confirm,
+    Cancel,
+    /// What lies outside the machines and their turns: a test of this name kills it.
+    Elsewhere(&'static str),
+}
+
+/// One line per bug; a new one does not compile without.
+fn killer(bug: Bug) -> Killer {
+    match bug {
+        Bug::SkipQuarantine | Bug::OneProbeIsEnough | Bug::NotFoundIsFailed => Killer::Create,
+        Bug::IgnoreQuote | Bug::BareCloseIsRejected | Bug::NewIdOnRetry => Killer::Create,
+        Bug::ForgetTakeover | Bug::CountClaimsAfterCall | Bug::TimeoutIsRefused => Killer::Create,
+        Bug::LostWakeup | Bug::SendPastLease | Bug::NoFence | Bug::UnknownCommitIsDone => Killer::Create,
+        Bug::GateAtDecisionOnly => Killer::Create,
+        Bug::DropGateClose => Killer::Cancel,
+        Bug::ClockConfirms | Bug::UnknownIsPaid | Bug::UnknownIsFailed | Bug::CloseWhilePending => Killer::Pay,
+        Bug::PermitAfterCutoff | Bug::SecondPermit | Bug::PermitOnStaleRemit => Killer::Pay,
+        Bug::CancelPermitted | Bug::NoticeCloses => Killer::Pay,
+        Bug::ArisingTimeIsNow => Killer::Confirm,
+        Bug::AckBeforeCommit => Killer::Elsewhere("the simulation: a callback is acknowledged by what is stored"),
+        Bug::BelieveBadSignature => Killer::Elsewhere("the simulation: a forged answer reaches the provider's adapter"),
+        Bug::BelieveForeignAnswer => Killer::Elsewhere("the simulation: an answer of another order is handed over"),
+    }
+}
+
+/// Searches until a rule is broken: the rule, and the shortest way to it. `None`: everything held.
+fn kills<F: Far>(model: Model<F>) -> Option<String> {
+    let name = model.name;
+    let checker = model.checker().threads(1).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    let mut rules = checker.model().properties();
+    rules.retain(|rule| rule.expectation == Expectation::Always);
+    let (rule, path) = rules.iter().find_map(|rule| Some((rule.name, checker.discovery(rule.name)?)))?;
+    let steps = path.clone().into_actions().len();
+    Some(format!("{name}, {} states: breaks {rule} in {steps} steps\n{}", checker.state_count(), show::trace(path)))
+}
+
+#[test]
+fn every_planted_bug_is_killed_by_the_rule_it_breaks() {
+    let mut alive = Vec::new();
+    for bug in Bug::ALL.iter().copied() {
+        plant(Some(bug));
+        let killed = match killer(bug) {
+            Killer::Create => kills(bounds::create(2, &[0, 2, 4, 6, 8])),
+            Killer::Pay => kills(bounds::pay(1, 2, &[0, 1500, 2630, 2650, 4210, 4330])),
+            Killer::Confirm => kills(bounds::confirm(1, &[600, 602, 604, 606, 608, 4325, 4327])),
+            Killer::Cancel => kills(bounds::cancel(1, &[600, 602, 604, 606, 608])),
+            Killer::Elsewhere(place) => Some(format!("not of this model. {place}\n")),
+        };
+        plant(None);
+        println!("{bug:?}: {}", killed.as_deref().unwrap_or("ALIVE"));
+        if killed.is_none() {
+            alive.push(bug);
+        }
+    }
+    assert!(alive.is_empty(), "nothing noticed {alive:?}");
+}
