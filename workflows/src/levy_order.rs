@@ -28,7 +28,6 @@ use crate::doubt::Doubt;
 use crate::machine::{Cx, Illegal, Machine, Next, Specimens, Step};
 use crate::policy::Direction;
 use domain::levy::{Hint, OrderSeen};
-use domain::planted::{Bug, planted};
 use domain::{Answer, Fault, InstanceId, Refusal, Request, Time, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -91,7 +91,7 @@ pub(crate) async fn create(
 }
 
 /// List a tenant's keys.
-#[utoipa::path(get, path = "/v1/keys", tag = "keys", params(Whose), responses((status = 200, body = Keys), (status = 403, body = Problem)))]
+#[utoipa::path(get, path = "/v1/keys", tag = "keys", params(Whose), responses((status = 200, body = Keys), (status = 403, body = Problem), (status = 404, body = Problem)))]
 pub(crate) async fn list(
     State(api): State<Api>,
     caller: Caller,

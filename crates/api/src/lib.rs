@@ -8,6 +8,7 @@
 
 mod api;
 mod routes;
+mod document;
 mod door;
 mod role;
 mod keyring;
@@ -26,6 +27,8 @@ mod keys;
 mod clock;
 mod system;
 mod callbacks;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 #[cfg(test)]
 mod tests;
 

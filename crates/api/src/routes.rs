@@ -4,7 +4,7 @@ use crate::api::Api;
 use crate::door::door;
 use crate::problem::Error;
 use crate::role::Role;
-use crate::{batches, callbacks as inbound, cases, clock, freezes, keys, orders, remits, system, tasks};
+use crate::{batches, callbacks as inbound, cases, clock, document, freezes, keys, orders, remits, system, tasks};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
@@ -132,6 +132,7 @@ pub fn callbacks(api: Api) -> Router {
 /// The description of the API, as `openapi.json` has it.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let (_, mut document) = assembled().split_for_parts();
+    document::complete(&mut document);
     let components = document.components.get_or_insert_default();
     let bearer =
         Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("An API key, from POST /v1/keys")).build();

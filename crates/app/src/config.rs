@@ -135,11 +135,17 @@ impl Config {
     pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
         let fallback = Path::new("levee.toml");
         let file = file.or_else(|| fallback.exists().then_some(fallback));
+        let text = |path: &Path| {
+            std::fs::read_to_string(path).with_context(|| format!("read the configuration {}", path.display()))
+        };
+        Self::read(file.map(text).transpose()?.as_deref())
+    }
+
+    /// The text of a file, if there is one, then the environment over it.
+    pub(crate) fn read(text: Option<&str>) -> Result<Self> {
         let mut sources = config::Config::builder();
-        if let Some(path) = file {
-            let text =
-                std::fs::read_to_string(path).with_context(|| format!("read the configuration {}", path.display()))?;
-            sources = sources.add_source(config::File::from_str(&text, config::FileFormat::Toml));
+        if let Some(text) = text {
+            sources = sources.add_source(config::File::from_str(text, config::FileFormat::Toml));
         }
         // Values stay text: a secret of digits must not become a number.
         let environment = config::Environment::with_prefix("LEVEE").prefix_separator("_").separator("__");
@@ -280,11 +286,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Config> {
-        let file = std::env::temp_dir().join(format!("levee-config-{}.toml", uuid::Uuid::new_v4()));
-        std::fs::write(&file, text).unwrap();
-        let config = Config::load(Some(&file));
-        std::fs::remove_file(file).unwrap();
-        config
+        Config::read(Some(text))
     }
 
     #[test]
@@ -320,6 +322,19 @@ mod tests {
     fn an_unknown_key_is_refused_with_the_nearest_known_name() {
         let why = read("[server]\nlisten_on = \"x\"\n").unwrap_err().to_string();
         assert!(why.contains("listen_on") && why.contains("`listen`"), "{why}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_stands_in_the_file_is_a_configuration_or_a_refusal(
+            text in ".{0,200}",
+            section in proptest::sample::select(vec!["server", "database", "engine", "security", "accounts.main", "policies.main", "params", "dev"]),
+            key in proptest::sample::select(vec!["listen", "roles", "url", "pool_size", "lease_seconds", "master_key", "provider", "secret", "margin", "clock_speed", "epoch"]),
+            value in proptest::prop_oneof![".{0,20}", "-?[0-9]{1,25}", "-?[0-9]{1,5}\\.[0-9e]{1,9}", "\\[.{0,9}\\]", "\"[^\"]{0,40}\"", "nan|inf|-inf|true"],
+        ) {
+            proptest::prop_assume!(!text.contains("file:") && !value.contains("file:"));
+            let _ = (read(&text), read(&format!("[{section}]\n{key} = {value}\n")));
+        }
     }
 
     #[test]
