@@ -17,7 +17,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use domain::person::check_character;
 use domain::{Clock, Time};
 use engine::{Engine, Limits, Rules};
-use providers::{AccountConfig, Peer, Providers, Transport, WireAnswer, WireFault, WireRequest, olading};
+use providers::{AccountConfig, Exchanging, Peer, Providers, Transport, WireAnswer, WireFault, WireRequest, olading};
 use serde_json::{Value, json};
 use simulator::{Client, Config, Sim, Wire};
 use std::collections::BTreeMap;
@@ -49,7 +49,13 @@ pub(super) struct Far {
 }
 
 impl Peer for Far {
-    fn exchange(&self, request: &WireRequest) -> Result<WireAnswer, WireFault> {
+    fn exchange<'a>(&'a self, request: &'a WireRequest) -> Exchanging<'a> {
+        Box::pin(async move { self.carry(request) })
+    }
+}
+
+impl Far {
+    fn carry(&self, request: &WireRequest) -> Result<WireAnswer, WireFault> {
         if self.dead.load(Ordering::SeqCst) {
             return Err(WireFault::NotSent);
         }
