@@ -185,7 +185,7 @@ impl Provider {
                 orders.entry(request_id.clone()).or_insert("CLOSE");
                 ("0", json!({ "request_id": request_id }))
             }
-            "QUERY_ORDER_V2" if !orders.contains_key(&request_id) => ("9404", json!({})),
+            "QUERY_ORDER_V2" if !orders.contains_key(&request_id) => ("9404", json!({ "request_id": request_id })),
             "QUERY_ORDER_V2" => {
                 let remit = json!({
                     "order_id": format!("20260105{}", &request_id[..8]), "tax_agent_location_id": "2001", "amount": "100.00", "fee": "6.00",

@@ -131,6 +131,10 @@ impl Client {
                 Verdict::Refused(Refusal { code: code.to_owned(), message })
             }
             Meaning::Later => Verdict::NotNow(CLOCK_DELAY),
+            // A "not found" that names no order may be another order's: believed, it would be half the proof for a re-send (TR2, S-G).
+            Meaning::NoSuchOrder if O::absent().is_some() && !envelope.repeats(&echoes) => {
+                Verdict::Unsure(Fault::Unbound)
+            }
             // Only a query can find nothing; on any other operation the code is one of no table.
             Meaning::NoSuchOrder => O::absent().map_or(Verdict::Unsure(unknown(code)), Verdict::Done),
             Meaning::Ambiguous => Verdict::Unsure(unknown(code)),

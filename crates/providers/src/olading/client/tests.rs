@@ -86,7 +86,9 @@ async fn a_configured_code_means_what_its_key_says() {
     let verdict = async |request: &Request, name: &str, code: &str| {
         ask_with(account.clone(), request, Ok(envelope(name, code, &Value::Null))).await.verdict
     };
-    assert_eq!(verdict(&find(), QUERIED, "2001").await, Verdict::Done(Answer::OrderAbsent));
+    let absent = envelope(QUERIED, "2001", &json!({ "request_id": request_id().as_str() }));
+    let absent = ask_with(account.clone(), &find(), Ok(absent)).await.verdict;
+    assert_eq!(absent, Verdict::Done(Answer::OrderAbsent));
     let unsure = |code: &str| Verdict::Unsure(Fault::UnknownCode(code.to_owned()));
     assert_eq!(verdict(&create(), CREATED, "2001").await, unsure("2001"), "only a query can find nothing");
     assert_eq!(verdict(&create(), CREATED, "2002").await, Verdict::NotNow(CLOCK_DELAY));
@@ -102,8 +104,18 @@ async fn a_configured_code_means_what_its_key_says() {
 }
 
 #[tokio::test]
+async fn i26_a_not_found_that_names_no_order_proves_nothing() {
+    let account = Settings { code_order_not_found: Some("2001".to_owned()), ..settings() };
+    for data in [Value::Null, json!({}), json!({ "request_id": "R202207010000000002" })] {
+        let answer = envelope(QUERIED, "2001", &data);
+        let verdict = ask_with(account.clone(), &find(), Ok(answer)).await.verdict;
+        assert_eq!(verdict, Verdict::Unsure(Fault::Unbound), "it may be the answer of another order (TR2): {data}");
+    }
+}
+
+#[tokio::test]
 async fn a_learned_code_serves_like_a_configured_one() {
-    let peer = told(|_| Ok(envelope(QUERIED, "3001", &Value::Null)));
+    let peer = told(|_| Ok(envelope(QUERIED, "3001", &json!({ "request_id": request_id().as_str() }))));
     let accounts = BTreeMap::from([("main".to_owned(), AccountConfig::Olading(settings()))]);
     let providers = Providers::new(accounts, crate::Transport::Local(peer)).unwrap();
     let request = find();
