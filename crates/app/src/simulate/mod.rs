@@ -14,6 +14,7 @@ mod people;
 mod plan;
 mod report;
 mod runs;
+mod selftest;
 mod shrink;
 mod tally;
 mod trace;
@@ -57,6 +58,12 @@ pub(crate) struct Simulate {
     /// Plant a bug on purpose (builds with debug assertions only).
     #[arg(long, value_name = "BUG")]
     plant: Option<String>,
+    /// Plant every bug in turn, each in a process of its own; every one must be caught.
+    #[arg(long)]
+    self_test: bool,
+    /// Stop at the first run that fails.
+    #[arg(long)]
+    first: bool,
     /// Do not look for the smallest run that still fails.
     #[arg(long)]
     no_shrink: bool,
@@ -70,6 +77,6 @@ pub(crate) struct Simulate {
 
 impl Simulate {
     pub(crate) fn run(self, _output: &Output) -> Result<ExitCode> {
-        runs::all(&self)
+        if self.self_test { selftest::all(&self) } else { runs::all(&self) }
     }
 }

@@ -75,10 +75,11 @@ fn run_all(options: &Simulate, begun: Instant) -> Result<(Tally, Vec<Failure>, u
             let violations = outcome.violations;
             tally.lock().unwrap_or_else(PoisonError::into_inner).add(outcome.tally);
             if !violations.is_empty() {
-                eprintln!("seed {seed} fails: {}", violations[0]);
+                let orders = tally.lock().unwrap_or_else(PoisonError::into_inner).orders;
+                println!("caught: seed {seed} after {orders} orders: {}", violations[0]);
                 let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
                 failures.push(Failure { plan, violations });
-                stop.store(failures.len() >= 5, Ordering::SeqCst);
+                stop.store(options.first || failures.len() >= 5, Ordering::SeqCst);
             }
         }
     };

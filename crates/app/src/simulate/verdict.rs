@@ -15,6 +15,8 @@ use workflows::book;
 
 /// Greatest number of calls per order, polling included, where trouble is moderate (I29).
 const CALLS_PER_ORDER: u64 = 40;
+/// Workers are down, asleep or cut off for less.
+const HEARD_WITHIN: Duration = Duration::from_secs(3 * 3600);
 const PAGE: usize = 1000;
 
 /// In the middle of a run: what must hold at every moment.
@@ -57,6 +59,7 @@ pub(super) async fn judge(world: &mut World) -> Result<()> {
     if mode == Mode::Liveness {
         said.extend(compared(world, &machines, &truth).await?);
         said.extend(answered(world));
+        said.extend(heard(world, &machines).await?);
         said.extend(rested(world));
     }
     let mut state = world.core.lock();
@@ -213,10 +216,41 @@ fn answered(world: &World) -> Vec<String> {
     open.map(|(ask, (remit, _))| format!("L-2 the question {ask} of remit {remit} was never answered")).collect()
 }
 
+/// What its remits say wakes an order: it hears of their ends about when they come.
+async fn heard(world: &World, machines: &[Instance]) -> Result<Vec<String>> {
+    let mut remits: BTreeMap<InstanceId, Vec<InstanceId>> = BTreeMap::new();
+    for row in machines.iter().filter(|row| row.workflow == "remit") {
+        remits.entry(row.parent.unwrap_or(row.id)).or_default().push(row.id);
+    }
+    let resting = book::resting();
+    let rests = |state: &str| resting.iter().any(|(workflow, name)| workflow == "remit" && name == state);
+    let mut said = Vec::new();
+    for (order, remits) in remits.into_iter().filter(|(_, remits)| remits.len() > 1) {
+        let mut ends = Vec::new();
+        for remit in remits {
+            let story = world.store.history(remit).await.context("read a history")?;
+            let turns = story.iter().filter(|entry| rests(&entry.line.to) && entry.line.from != entry.line.to);
+            ends.extend(turns.map(|entry| entry.line.at));
+        }
+        let story = world.store.history(order).await.context("read a history")?;
+        let mut told: Vec<_> =
+            story.iter().filter(|entry| entry.line.event == "RemitDone").map(|entry| entry.line.at).collect();
+        (ends.sort_unstable(), told.sort_unstable());
+        let late = ends.iter().zip(&told).find(|(end, told)| told.since(**end) > HEARD_WITHIN);
+        if let Some((end, told)) = late {
+            said.push(format!("LATE order {order} heard at {told} what its remit said at {end}"));
+        }
+    }
+    Ok(said)
+}
+
 /// A run in which little came to rest proves little.
 fn rested(world: &World) -> Vec<String> {
     let state = world.core.lock();
-    let (rest, all) = (state.tally.at_rest, state.tally.machines);
+    // Where the provider's "not found" proves nothing, an order whose CREATE was lost waits for a person, and may.
+    let provable = state.plan.account.knows_not_found && state.plan.switches.errors_echo_ids;
+    let parked = if provable { 0 } else { state.tally.cases.values().sum() };
+    let (rest, all) = (state.tally.at_rest + parked, state.tally.machines);
     let few = state.plan.orders >= 50 && rest * 100 < all * 80;
     few.then(|| format!("L-2 only {rest} of {all} machines came to rest")).into_iter().collect()
 }
