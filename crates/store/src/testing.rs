@@ -80,14 +80,22 @@ async fn open(url: String, folder: Option<PathBuf>) -> Fresh {
 
 /// The URL of a new, empty PostgreSQL database.
 pub async fn database() -> String {
-    let server = postgres_url();
+    database_on(&postgres_url()).await
+}
+
+/// The same on this process's own cluster, whatever server there is: for tests that stop it.
+pub async fn own_database() -> String {
+    database_on(&CLUSTER.get_or_init(start).0).await
+}
+
+async fn database_on(server: &str) -> String {
     let name = format!("levee_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::SeqCst));
     let options: sqlx::postgres::PgConnectOptions = server.parse().expect("LEVEE_TEST_POSTGRES is a PostgreSQL URL");
     let mut conn = options.connect().await.expect("the test server answers");
     let create = sqlx::AssertSqlSafe(format!("create database {name}"));
     sqlx::raw_sql(create).execute(&mut conn).await.expect("a database can be created");
     let (head, query) =
-        server.split_once('?').map_or((server.as_str(), String::new()), |(head, query)| (head, format!("?{query}")));
+        server.split_once('?').map_or((server, String::new()), |(head, query)| (head, format!("?{query}")));
     let head = head.rsplit_once('/').map_or(head, |(head, _)| head);
     format!("{head}/{name}{query}")
 }

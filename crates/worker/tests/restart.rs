@@ -19,11 +19,7 @@ const ORDERS: usize = 60;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f20_orders_survive_restarts_of_the_database() {
-    if std::env::var("LEVEE_TEST_POSTGRES").is_ok() {
-        // Not a server of ours to stop.
-        return;
-    }
-    let url = testing::database().await;
+    let url = testing::own_database().await;
     let rules = Rules { lease: Duration::from_secs(2), call_timeout: Duration::from_millis(500), ..Rules::default() };
     let world = World::running(rules, &url, Clock::running(host_time(), Pace::REAL)).await;
     // A claim whose COMMIT lost its answer is a doubt, though nothing was sent: it takes a quarantine to disprove, here two seconds.
