@@ -73,7 +73,8 @@ pub(crate) struct Serve {
 
 #[derive(Args)]
 pub(crate) struct ReconcileOnly {
-    /// After a restore or failover: queries and callbacks only, until every open call is settled (I28).
+    /// After a restore or failover: queries and callbacks only (I28). Restart without it once `levee doctor` says that no call is
+    /// in doubt; it does not end by itself.
     #[arg(long)]
     pub(crate) reconcile_only: bool,
 }

@@ -46,7 +46,7 @@ pub use receive::{Ack, NotTaken};
 pub use rules::{Limits, Rules};
 pub use store::Claimed;
 pub use submit::{New, NewGuard};
-pub use watch::Figures;
+pub use watch::{Doubts, Figures};
 
 use domain::{Clock, Time};
 use providers::Providers;

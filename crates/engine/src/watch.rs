@@ -4,7 +4,7 @@ use crate::{Engine, Result};
 use metrics::gauge;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use store::{AuditPlan, Count, Finding, Orphan};
+use store::{AuditPlan, Count, Finding, InDoubt, Orphan};
 use workflows::Policy;
 use workflows::book::{self, Entry};
 use workflows::doubt::NEGATIVES;
@@ -19,12 +19,21 @@ pub struct Figures {
     pub due_oldest: Duration,
     /// Machines that nothing will ever move; must be none (I9).
     pub limbo: Finding,
-    /// By operation: calls that may have been applied.
-    pub in_doubt: Vec<(String, i64)>,
+    /// Calls that may have been applied, of every account, also where there are none.
+    pub in_doubt: Vec<Doubts>,
     /// Fen paid and not yet levied.
     pub at_risk_fen: i64,
     /// Lanes this process knows, and whether their breaker is open.
     pub lanes: Vec<(String, bool)>,
+}
+
+/// `levee_in_doubt{account,operation}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubts {
+    pub account: String,
+    /// The state without its suffix.
+    pub operation: String,
+    pub count: i64,
 }
 
 /// The suffix of every state in doubt (safety.md §9).
@@ -86,7 +95,7 @@ impl Engine {
         let counts = every_state(self.store.counts().await?);
         let due = self.store.due_oldest(now.business).await?;
         Ok(Figures {
-            in_doubt: in_doubt(&counts),
+            in_doubt: in_doubt(self.providers.names(), self.store.in_doubt().await?),
             counts,
             due_oldest: due.map_or(Duration::ZERO, |due| self.clock.to_real(now.business.since(due))),
             limbo: self.limbo().await?,
@@ -103,9 +112,8 @@ impl Engine {
         }
         gauge!("levee_due_oldest_seconds").set(figures.due_oldest);
         gauge!("levee_limbo_instances").set(whole(figures.limbo.count));
-        for (operation, count) in figures.in_doubt {
-            // The store counts by state alone; a state is of one operation, and of any account.
-            gauge!("levee_in_doubt", "account" => "all", "operation" => operation).set(whole(count));
+        for Doubts { account, operation, count } in figures.in_doubt {
+            gauge!("levee_in_doubt", "account" => account, "operation" => operation).set(whole(count));
         }
         gauge!("levee_money_at_risk_yuan").set(whole(yuan_up(figures.at_risk_fen)));
         for (lane, open) in figures.lanes {
@@ -146,14 +154,21 @@ fn every_state(found: Vec<Count>) -> Vec<Count> {
     counts.into_iter().map(|((workflow, state), count)| Count { workflow, state, count }).collect()
 }
 
-fn in_doubt(counts: &[Count]) -> Vec<(String, i64)> {
-    let mut sums: BTreeMap<String, i64> = BTreeMap::new();
-    for count in counts {
-        if let Some(operation) = count.state.strip_suffix(IN_DOUBT) {
-            *sums.entry(operation.to_owned()).or_default() += count.count;
+/// Every account with every operation of the process book: a doubt that is settled must read 0.
+fn in_doubt<'a>(accounts: impl Iterator<Item = &'a str>, found: Vec<InDoubt>) -> Vec<Doubts> {
+    let operation = |state: &str| state.strip_suffix(IN_DOUBT).map(str::to_owned);
+    let operations: Vec<String> =
+        book::all().iter().flat_map(|entry| entry.states).filter_map(|(state, _)| operation(state)).collect();
+    let mut sums: BTreeMap<(String, String), i64> = BTreeMap::new();
+    for account in accounts {
+        sums.extend(operations.iter().map(|operation| ((account.to_owned(), operation.clone()), 0)));
+    }
+    for one in found {
+        if let Some(operation) = operation(&one.state) {
+            *sums.entry((one.account, operation)).or_default() += one.count;
         }
     }
-    sums.into_iter().collect()
+    sums.into_iter().map(|((account, operation), count)| Doubts { account, operation, count }).collect()
 }
 
 /// Gauges take what fits a float exactly.

@@ -151,6 +151,14 @@ pub struct Finding {
     pub examples: Vec<String>,
 }
 
+/// Machines of an account whose state ends in `_in_doubt`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InDoubt {
+    pub account: String,
+    pub state: String,
+    pub count: i64,
+}
+
 /// `levee_instances{workflow,state}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {

@@ -1,7 +1,7 @@
 //! What serves all machines: people, keys, audit, settings, lanes, schedules, watchers.
 
 use crate::{
-    Act, ApiKey, AuditPlan, Count, Error, Finding, Freeze, Idempotency, Inner, LaneState, Moment, Result, Saved,
+    Act, ApiKey, AuditPlan, Count, Error, Finding, Freeze, Idempotency, InDoubt, Inner, LaneState, Moment, Result, Saved,
     Schedule, Store, Touch,
 };
 use domain::{InstanceId, Person, Time};
@@ -242,6 +242,14 @@ impl Store {
         match &self.inner {
             Inner::Sql(sql) => sql.counts().await,
             Inner::Memory(memory) => memory.lock().counts(),
+        }
+    }
+
+    /// Machines in doubt, by account and state.
+    pub async fn in_doubt(&self) -> Result<Vec<InDoubt>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.in_doubt().await,
+            Inner::Memory(memory) => memory.lock().in_doubt(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::audits::rules::{listed, pairs};
 use crate::sql::Row;
-use crate::{Count, Finding, Moment, Result, Sql};
+use crate::{Count, Finding, InDoubt, Moment, Result, Sql};
 use domain::Time;
 use sqlx::AssertSqlSafe;
 
@@ -14,6 +14,15 @@ impl Sql {
         let sql = "-- instance.counts\nselect workflow, state_name, count(*) as n from instance group by workflow, state_name order by 1, 2";
         let read = |row: &Row| {
             Ok(Count { workflow: row.get("workflow")?, state: row.get("state_name")?, count: row.get("n")? })
+        };
+        self.all(sql, vec![]).await?.iter().map(read).collect()
+    }
+
+    pub(crate) async fn in_doubt(&self) -> Result<Vec<InDoubt>> {
+        let sql = "-- instance.in_doubt\nselect account, state_name, count(*) as n from instance where state_name like '%\\_in\\_doubt' escape '\\' \
+                   group by account, state_name order by 1, 2";
+        let read = |row: &Row| {
+            Ok(InDoubt { account: row.get("account")?, state: row.get("state_name")?, count: row.get("n")? })
         };
         self.all(sql, vec![]).await?.iter().map(read).collect()
     }

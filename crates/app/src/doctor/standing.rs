@@ -108,13 +108,13 @@ async fn figures(report: &mut Report, engine: &Engine) -> engine::Result<()> {
             "start `levee serve` or `levee worker`, or look why it does nothing (its log, breakers below)",
         );
     }
-    let in_doubt: i64 = figures.in_doubt.iter().map(|(_, count)| count).sum();
+    let in_doubt: i64 = figures.in_doubt.iter().map(|one| one.count).sum();
     if in_doubt > 0 {
         let each: Vec<String> = figures
             .in_doubt
             .iter()
-            .filter(|(_, count)| *count > 0)
-            .map(|(operation, count)| format!("{operation} {count}"))
+            .filter(|one| one.count > 0)
+            .map(|one| format!("{} {} of {}", one.count, one.operation, one.account))
             .collect();
         report.warn(
             format!("{in_doubt} calls are in doubt ({})", each.join(", ")),

@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::watch::finding;
-use crate::{Count, Finding, Moment, Result};
+use crate::{Count, Finding, InDoubt, Moment, Result};
 use domain::{InstanceId, Time};
 use std::collections::BTreeMap;
 
@@ -13,6 +13,21 @@ impl World {
             *counts.entry((machine.row.workflow.clone(), machine.row.state_name.clone())).or_default() += 1;
         }
         Ok(counts.into_iter().map(|((workflow, state), count)| Count { workflow, state, count }).collect())
+    }
+
+    pub(crate) fn in_doubt(&self) -> Result<Vec<InDoubt>> {
+        let mut counts: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+        for row in
+            self.machines.values().map(|machine| &machine.row).filter(|row| row.state_name.ends_with("_in_doubt"))
+        {
+            *counts.entry((&row.account, &row.state_name)).or_default() += 1;
+        }
+        let count = |((account, state), count): ((&str, &str), i64)| InDoubt {
+            account: account.into(),
+            state: state.into(),
+            count,
+        };
+        Ok(counts.into_iter().map(count).collect())
     }
 
     pub(crate) fn due_oldest(&self, now: Time) -> Result<Option<Time>> {
