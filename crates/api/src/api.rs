@@ -4,6 +4,7 @@ use crate::idempotency::Desk;
 use crate::keyring::Keyring;
 use crate::problem::Error;
 use crate::role::Caller;
+use crate::strangers::Strangers;
 use domain::{InstanceId, Time};
 use engine::Engine;
 use serde_json::Value;
@@ -19,6 +20,7 @@ struct Inner {
     engine: Engine,
     settings: Settings,
     keyring: Keyring,
+    strangers: Strangers,
     desk: Desk,
     draining: AtomicBool,
 }
@@ -44,8 +46,8 @@ impl Default for Settings {
 
 impl Api {
     pub fn new(engine: Engine, settings: Settings) -> Self {
-        let (keyring, desk) = (Keyring::default(), Desk::default());
-        Self(Arc::new(Inner { engine, settings, keyring, desk, draining: AtomicBool::new(false) }))
+        let (keyring, strangers, desk) = (Keyring::default(), Strangers::default(), Desk::default());
+        Self(Arc::new(Inner { engine, settings, keyring, strangers, desk, draining: AtomicBool::new(false) }))
     }
 
     /// From now on `/readyz` says no, so that balancers look elsewhere before the listener closes.
@@ -71,6 +73,10 @@ impl Api {
 
     pub(crate) fn keyring(&self) -> &Keyring {
         &self.0.keyring
+    }
+
+    pub(crate) fn strangers(&self) -> &Strangers {
+        &self.0.strangers
     }
 
     pub(crate) fn desk(&self) -> &Desk {

@@ -37,7 +37,7 @@ async fn admit(api: &Api, request: Request, next: Next) -> Result<Response, Erro
     match route.access {
         Access::Open => patient(route, next.run(request)).await,
         Access::Role(role) => {
-            let caller = api.caller(request.headers()).await?;
+            let caller = api.caller(request.headers(), request.extensions().get().copied()).await?;
             if caller.role < role {
                 return Err(Error::Role(role));
             }

@@ -3,6 +3,7 @@
 use crate::api::Api;
 use crate::problem::Error;
 use crate::role::{Caller, PLATFORM, Role};
+use crate::strangers::Client;
 use axum::http::{HeaderMap, header};
 use domain::Time;
 use rand::Rng;
@@ -52,12 +53,24 @@ impl Keyring {
 }
 
 impl Api {
-    /// Who sent a request. The lookup is by digest: there is no secret here to compare in constant time.
-    pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Error> {
-        let digest = digest(bearer(headers).ok_or(Error::Unauthorized)?);
-        if let Some(caller) = self.keyring().recall(&digest) {
-            return Ok(caller);
+    /// Who sent a request. An address that gave many wrong keys waits, unless its key is known to be right.
+    pub(crate) async fn caller(&self, headers: &HeaderMap, client: Option<Client>) -> Result<Caller, Error> {
+        let caller = match bearer(headers).map(digest) {
+            Some(digest) => match self.keyring().recall(&digest) {
+                Some(caller) => return Ok(caller),
+                None if client.is_some_and(|client| self.strangers().waits(client)) => return Err(Error::TooManyTries),
+                None => self.look_up(digest).await,
+            },
+            None => Err(Error::Unauthorized),
+        };
+        if let (Err(Error::Unauthorized), Some(client)) = (&caller, client) {
+            self.strangers().failed(client);
         }
+        caller
+    }
+
+    /// By digest: there is no secret here to compare in constant time.
+    async fn look_up(&self, digest: String) -> Result<Caller, Error> {
         let key = self
             .store()
             .key_by_digest(&digest)

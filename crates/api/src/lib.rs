@@ -12,6 +12,7 @@ mod document;
 mod door;
 mod role;
 mod keyring;
+mod strangers;
 mod idempotency;
 mod read;
 mod page;

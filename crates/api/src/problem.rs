@@ -1,6 +1,7 @@
 //! Refusals as RFC 9457 problems: the only place with status codes.
 
 use crate::role::Role;
+use crate::strangers::WINDOW;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -28,6 +29,8 @@ pub enum Error {
     BadRequest { code: &'static str, detail: String },
     #[error("give a key that is not revoked: Authorization: Bearer KEY")]
     Unauthorized,
+    #[error("too many wrong keys came from this address: wait a minute")]
+    TooManyTries,
     #[error("this needs a key with the role {0} or higher")]
     Role(Role),
     #[error("{detail}")]
@@ -112,6 +115,7 @@ impl Error {
         match self {
             Error::Invalid(_) | Error::BadRequest { .. } => StatusCode::BAD_REQUEST,
             Error::Unauthorized => StatusCode::UNAUTHORIZED,
+            Error::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
             Error::Role(_) | Error::Forbidden { .. } => StatusCode::FORBIDDEN,
             Error::NotFound(_) | Error::Missing { .. } => StatusCode::NOT_FOUND,
             Error::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -131,6 +135,7 @@ impl Error {
             | Error::Missing { code, .. }
             | Error::Later { code, .. } => code,
             Error::Unauthorized => "unauthorized",
+            Error::TooManyTries => "too_many_tries",
             Error::Role(_) => "forbidden",
             Error::NotFound(_) => "not_found",
             Error::Method(_) => "method_not_allowed",
@@ -158,6 +163,7 @@ impl Error {
         match self {
             Error::Later { after_s, .. } => Some((header::RETRY_AFTER, HeaderValue::from(*after_s))),
             Error::Method(allowed) => HeaderValue::from_str(allowed).ok().map(|value| (header::ALLOW, value)),
+            Error::TooManyTries => Some((header::RETRY_AFTER, HeaderValue::from(WINDOW.as_secs()))),
             Error::Unauthorized => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Error::Conflict { code, .. } if code == "idempotency_running" => {
                 Some((header::RETRY_AFTER, HeaderValue::from(1)))

@@ -1,6 +1,9 @@
 //! The accept loop: axum's own keeps slow and idle clients for ever (faults.md §2.4, F76).
 
+use crate::strangers::Client;
 use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -10,6 +13,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 /// What one listener gives its clients.
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +45,12 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             () = stop.cancelled() => break,
             accepted = accept(&listener, &places) => accepted,
         };
-        let Some((stream, place)) = accepted else { continue };
-        let service = TowerToHyperService::new(router.clone());
+        let Some((stream, client, place)) = accepted else { continue };
+        let from = move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(client);
+            request
+        };
+        let service = TowerToHyperService::new(router.clone().map_request(from));
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(limits.buffer).keep_alive(true);
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
@@ -60,14 +68,14 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
 }
 
 /// The next client, once there is a place for it.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, Client, OwnedSemaphorePermit)> {
     let place = places.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, from)) => {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "no TCP_NODELAY");
             }
-            Some((stream, place))
+            Some((stream, Client(from.ip()), place))
         }
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");

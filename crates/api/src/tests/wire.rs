@@ -1,7 +1,7 @@
 //! The accept loop on a real socket (F76).
 
-use super::World;
-use crate::{Limits, router, serve};
+use super::{World, bearer};
+use crate::{Limits, Role, router, serve};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,4 +51,28 @@ async fn it_stops_when_it_is_told_with_idle_clients_connected() {
     stop.cancel();
     tokio::time::timeout(Duration::from_secs(3), task).await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err(), "the door is closed");
+}
+
+#[tokio::test]
+async fn f99_an_address_that_tries_keys_waits_and_a_known_key_does_not() {
+    let world = World::new().await;
+    let (address, stop, task) = served(&world, Limits::default()).await;
+    let ask = async |key: &str| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head =
+            format!("GET /v1/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        read(&mut stream).await
+    };
+    let (known, other) = (bearer("default", Role::Viewer), bearer("default", Role::Admin));
+    assert!(ask(&known).await.starts_with("HTTP/1.1 200"));
+    for n in 0..60 {
+        assert!(ask(&format!("wrong-{n}")).await.starts_with("HTTP/1.1 401"), "{n}");
+    }
+    let refused = ask("wrong").await;
+    assert!(refused.starts_with("HTTP/1.1 429") && refused.contains("retry-after: 60"), "{refused}");
+    assert!(ask(&other).await.starts_with("HTTP/1.1 429"), "nothing is looked up any more");
+    assert!(ask(&known).await.starts_with("HTTP/1.1 200"));
+    stop.cancel();
+    task.await.unwrap();
 }
