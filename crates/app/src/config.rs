@@ -133,28 +133,22 @@ const MAX_SPEED_MILLI: i64 = 10_000_000;
 impl Config {
     /// Reads the file (if given, or `levee.toml` if there is one), then the environment over it.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
-        let fallback = Path::new("levee.toml");
-        let file = file.or_else(|| fallback.exists().then_some(fallback));
         let text = |path: &Path| {
             std::fs::read_to_string(path).with_context(|| format!("read the configuration {}", path.display()))
         };
-        Self::read(file.map(text).transpose()?.as_deref())
+        Self::read(in_force(file).map(|path| text(path)).transpose()?.as_deref())
     }
 
     /// The text of a file, if there is one, then the environment over it.
     pub(crate) fn read(text: Option<&str>) -> Result<Self> {
-        let mut sources = config::Config::builder();
-        if let Some(text) = text {
-            sources = sources.add_source(config::File::from_str(text, config::FileFormat::Toml));
+        let mut value = merged(text, &environment()).context("read the configuration")?;
+        let mut unread = None;
+        open_files(&mut value, "", &mut |path, why| {
+            unread.get_or_insert_with(|| anyhow::Error::new(why).context(format!("read the file named by {path}")));
+        });
+        if let Some(why) = unread {
+            return Err(why);
         }
-        // Values stay text: a secret of digits must not become a number.
-        let environment = config::Environment::with_prefix("LEVEE").prefix_separator("_").separator("__");
-        let merged = sources
-            .add_source(environment.source(Some(settings_of_environment())))
-            .build()
-            .context("read the configuration")?;
-        let mut value: serde_json::Value = merged.try_deserialize().context("read the configuration")?;
-        open_files(&mut value, "")?;
         let config: Config = serde_json::from_value(value).map_err(|why| nearest(&why.to_string()))?;
         config.check()?;
         Ok(config)
@@ -195,42 +189,71 @@ impl Config {
     }
 }
 
+/// The file that counts: the one named, or `levee.toml` if there is one.
+pub(crate) fn in_force(file: Option<&Path>) -> Option<&Path> {
+    let fallback = Path::new("levee.toml");
+    file.or_else(|| fallback.exists().then_some(fallback))
+}
+
 /// Settings are `LEVEE_` + path with `__`; a variable without a section (`LEVEE_KEY` of the CLI, `LEVEE_TEST_…`) is none.
-fn settings_of_environment() -> config::Map<String, String> {
+pub(crate) fn environment() -> Vec<(String, String)> {
     std::env::vars().filter(|(name, _)| name.starts_with("LEVEE_") && name.contains("__")).collect()
 }
 
-/// A value `file:PATH` is what the file holds, without the line break at its end.
-fn open_files(value: &mut serde_json::Value, path: &str) -> Result<()> {
+/// The file's text and the environment over it. Values stay text: a secret of digits must not become a number.
+pub(crate) fn merged(
+    text: Option<&str>,
+    environment: &[(String, String)],
+) -> Result<serde_json::Value, config::ConfigError> {
+    let mut sources = config::Config::builder();
+    if let Some(text) = text {
+        sources = sources.add_source(config::File::from_str(text, config::FileFormat::Toml));
+    }
+    let names = config::Environment::with_prefix("LEVEE").prefix_separator("_").separator("__");
+    let environment = names.source(Some(environment.iter().cloned().collect()));
+    sources.add_source(environment).build()?.try_deserialize()
+}
+
+/// A value `file:PATH` is what the file holds, without the line break at its end. One that cannot be read is emptied and told.
+pub(crate) fn open_files(value: &mut serde_json::Value, path: &str, unread: &mut dyn FnMut(&str, std::io::Error)) {
     match value {
         serde_json::Value::String(text) => {
-            if let Some(file) = text.strip_prefix("file:") {
-                let held = std::fs::read_to_string(file).with_context(|| format!("read the file named by {path}"))?;
-                *text = held.trim_end_matches(['\r', '\n']).to_owned();
-            }
+            let Some(file) = text.strip_prefix("file:") else { return };
+            *text = match std::fs::read_to_string(file) {
+                Ok(held) => held.trim_end_matches(['\r', '\n']).to_owned(),
+                Err(why) => {
+                    unread(path, why);
+                    // The path itself is no secret to sign with.
+                    String::new()
+                }
+            };
         }
         serde_json::Value::Object(map) => {
             for (key, value) in map {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                open_files(value, &path)?;
+                open_files(value, &if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, unread);
             }
         }
-        serde_json::Value::Array(items) => items.iter_mut().try_for_each(|item| open_files(item, path))?,
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| open_files(item, path, unread)),
         serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
     }
-    Ok(())
+}
+
+/// The key that serde does not know, and the known one most like it.
+pub(crate) fn unknown(message: &str) -> Option<(String, Option<String>)> {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let (unknown, known) = quoted.split_first().filter(|_| message.starts_with("unknown field"))?;
+    let nearest = known.iter().min_by_key(|name| strsim::levenshtein(name, unknown));
+    Some(((*unknown).to_owned(), nearest.map(|name| (*name).to_owned())))
 }
 
 /// Turns serde's "unknown field" into the nearest known name.
 fn nearest(message: &str) -> anyhow::Error {
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let Some((unknown, known)) = quoted.split_first().filter(|_| message.starts_with("unknown field")) else {
-        return anyhow::anyhow!("the configuration cannot be used: {message}");
-    };
-    let best = known.iter().min_by_key(|name| strsim::levenshtein(name, unknown));
-    match best {
-        Some(best) => anyhow::anyhow!("the configuration has an unknown key `{unknown}`; did you mean `{best}`?"),
-        None => anyhow::anyhow!("the configuration has an unknown key `{unknown}`"),
+    match unknown(message) {
+        Some((unknown, Some(best))) => {
+            anyhow::anyhow!("the configuration has an unknown key `{unknown}`; did you mean `{best}`?")
+        }
+        Some((unknown, None)) => anyhow::anyhow!("the configuration has an unknown key `{unknown}`"),
+        None => anyhow::anyhow!("the configuration cannot be used: {message}"),
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Doctor {
 impl Doctor {
     /// 0 no fault, 1 faults, 3 the database cannot be reached.
     pub(crate) async fn run(self, config_file: Option<&Path>, out: &Output) -> Result<ExitCode> {
-        let report = self.examine(config_file, &configuration::environment()).await;
+        let report = self.examine(config_file, &crate::config::environment()).await;
         report.print(out);
         Ok(report.code())
     }

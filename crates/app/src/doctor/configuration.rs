@@ -1,7 +1,7 @@
 //! The configuration, key by key: a part that cannot be used is named and left out, and the rest is examined.
 
 use super::report::Report;
-use crate::config::Config;
+use crate::config::{Config, in_force, unknown};
 use crate::wiring;
 use domain::Time;
 use serde_json::{Map, Value, json};
@@ -13,11 +13,6 @@ use workflows::{Params, calendar};
 const KEYED: [&str; 3] = ["accounts", "policies", "params"];
 /// Settings that are secrets, by their last name.
 const SECRETS: [&str; 5] = ["MASTER_KEY", "BOOTSTRAP_KEY", "SECRET", "PREVIOUS_SECRET", "CLIENT_KEY"];
-
-/// The variables that are settings (see `config.rs`).
-pub(super) fn environment() -> Vec<(String, String)> {
-    std::env::vars().filter(|(name, _)| name.starts_with("LEVEE_") && name.contains("__")).collect()
-}
 
 /// The configuration as far as it can be used.
 pub(super) fn examine(report: &mut Report, file: Option<&Path>, environment: &[(String, String)]) -> Config {
@@ -76,7 +71,7 @@ fn each(report: &mut Report, section: &str, members: Map<String, Value>) -> Valu
 
 /// The part without the keys that cannot be used, each of them named; `None` where nothing of it can.
 fn usable(report: &mut Report, path: &str, mut part: Value) -> Option<Value> {
-    open_files(report, "", &mut part);
+    open_files(report, &mut part);
     for _ in 0..MOST_FAULTS {
         let why = match serde_json::from_value::<Config>(part.clone()) {
             Ok(_) => return Some(part),
@@ -97,14 +92,6 @@ fn usable(report: &mut Report, path: &str, mut part: Value) -> Option<Value> {
 /// A part has no more keys than this.
 const MOST_FAULTS: usize = 64;
 
-/// The key that serde does not know, and the known one most like it.
-fn unknown(why: &str) -> Option<(String, Option<String>)> {
-    let quoted: Vec<&str> = why.split('`').skip(1).step_by(2).collect();
-    let (unknown, known) = quoted.split_first().filter(|_| why.starts_with("unknown field"))?;
-    let nearest = known.iter().min_by_key(|name| strsim::levenshtein(name, unknown));
-    Some(((*unknown).to_owned(), nearest.map(|name| (*name).to_owned())))
-}
-
 /// Takes a key out wherever it stands in the part: a part is at most three levels deep and was refused because of it.
 fn remove(part: &mut Value, key: &str) {
     let Some(map) = part.as_object_mut() else { return };
@@ -114,48 +101,28 @@ fn remove(part: &mut Value, key: &str) {
 }
 
 /// `file:PATH` values, each missing file named.
-fn open_files(report: &mut Report, path: &str, value: &mut Value) {
-    match value {
-        Value::String(text) => {
-            let Some(file) = text.strip_prefix("file:") else { return };
-            match std::fs::read_to_string(file) {
-                Ok(held) => *text = held.trim_end_matches(['\r', '\n']).to_owned(),
-                Err(why) => {
-                    // The path itself is no secret to sign with.
-                    text.clear();
-                    report.fault(
-                        format!("the file named by {path} cannot be read ({})", why.kind()),
-                        "create it, or give this user the right to read it",
-                    );
-                }
-            }
-        }
-        Value::Object(map) => {
-            for (key, value) in map {
-                open_files(report, &if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, value);
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| open_files(report, path, item)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
+fn open_files(report: &mut Report, value: &mut Value) {
+    crate::config::open_files(value, "", &mut |path, why| {
+        report.fault(
+            format!("the file named by {path} cannot be read ({})", why.kind()),
+            "create it, or give this user the right to read it",
+        );
+    });
 }
 
 /// File and environment together, as `Config::load` joins them. Nothing when the file is no TOML: guessing at half a file helps nobody.
 fn merged(report: &mut Report, file: Option<&Path>, environment: &[(String, String)]) -> Option<Map<String, Value>> {
-    let fallback = Path::new("levee.toml");
-    let mut sources = config::Config::builder();
-    if let Some(path) = file.or_else(|| fallback.exists().then_some(fallback)) {
-        match std::fs::read_to_string(path) {
-            Ok(text) => sources = sources.add_source(config::File::from_str(&text, config::FileFormat::Toml)),
-            Err(why) => report.fault(
+    let text = in_force(file).and_then(|path| match std::fs::read_to_string(path) {
+        Ok(text) => Some(text),
+        Err(why) => {
+            report.fault(
                 format!("the configuration {} cannot be read ({})", path.display(), why.kind()),
                 "create it, or name another with --config",
-            ),
+            );
+            None
         }
-    }
-    let names = config::Environment::with_prefix("LEVEE").prefix_separator("_").separator("__");
-    let source = names.source(Some(environment.iter().cloned().collect()));
-    let merged = sources.add_source(source).build().and_then(|merged| merged.try_deserialize::<Value>());
+    });
+    let merged = crate::config::merged(text.as_deref(), environment);
     match merged {
         Ok(Value::Object(map)) => Some(map),
         Ok(_) => None,
