@@ -82,7 +82,6 @@ pub(super) fn sight(status: RemitStatus, arising_time: Option<Time>) -> OrderSee
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "one list")]
 fn states() -> Vec<Remit> {
     let at = |at: At| {
         let mut facts = Facts::new(true, specimen_time(12));
@@ -102,11 +101,6 @@ fn states() -> Vec<Remit> {
     let in_doubt = payout(payout::State::InDoubt { unknown: false });
     let since = specimen_time(10);
     let levying = At::Levying { since, sent_at: since, acknowledged: true, doubt: doubt.clone() };
-    let without_permit = |place: At| {
-        let mut remit = paid(place);
-        remit.facts.proof = Some(Proof { permit: None, ..proof() });
-        remit
-    };
     vec![
         at(At::Open { ask: None }),
         at(At::Open { ask: Some(Uuid::from_u128(13)) }),
@@ -147,20 +141,23 @@ fn states() -> Vec<Remit> {
             back: Box::new(At::CancelInDoubt { doubt: Doubt::new(since, since), sends: 1, refusal: None }),
         }),
         paid(At::ClosedExternally),
-        without_permit(At::Paid),
-        without_permit(At::Confirming { sends: 1, seen_real: since }),
-        without_permit(At::Levied { at: since }),
     ]
 }
 
-#[expect(clippy::too_many_lines, reason = "one list")]
-fn events() -> Vec<Event> {
-    let resolved = |kind: &str, name: &str, evidence| Event::CaseResolved {
-        case: Answered { id: Uuid::from_u128(31), kind: kind.into() },
-        r#move: name.into(),
-        evidence,
-        by: "amei".into(),
+/// Paid, and no permit covered it.
+fn bypassed() -> Vec<Remit> {
+    let since = specimen_time(10);
+    let remit = |at: At| {
+        let mut facts = Facts::new(true, specimen_time(12));
+        facts.proof = Some(Proof { permit: None, ..proof() });
+        facts.decided_at = (at != At::Paid).then_some(since);
+        Remit { facts, at }
     };
+    [At::Paid, At::Confirming { sends: 1, seen_real: since }, At::Levied { at: since }].map(remit).into()
+}
+
+/// What people decide.
+fn answers() -> Vec<Event> {
     let given = EvidenceGiven {
         amount: money(123_450),
         paid_at: specimen_time(9),
@@ -168,6 +165,26 @@ fn events() -> Vec<Event> {
         payee_ok: true,
         source: "person".into(),
     };
+    let resolved = |(kind, name, evidence): (&str, &str, bool)| Event::CaseResolved {
+        case: Answered { id: Uuid::from_u128(31), kind: kind.into() },
+        r#move: name.into(),
+        evidence: evidence.then(|| given.clone()),
+        by: "amei".into(),
+    };
+    let moves = [
+        ("payout_in_doubt", "paid", true),
+        ("payout_in_doubt", "not_paid", false),
+        ("contradiction", "levied", true),
+        ("contradiction", "closed", true),
+        ("paid_twice", "closed", true),
+        ("confirm_refused", "resend_corrected", true),
+        ("internal_fault", "retry", false),
+    ];
+    moves.map(resolved).into()
+}
+
+/// What comes in from payers, people and callbacks.
+fn reports() -> Vec<Event> {
     let paid = Paid {
         permit: PERMIT,
         amount: money(123_450),
@@ -191,13 +208,12 @@ fn events() -> Vec<Event> {
         Event::QuoteAccepted { by: "amei".into() },
         Event::NoticeSeen { close_time: Some(specimen_time(10)) },
         Event::HintSeen,
-        resolved("payout_in_doubt", "paid", Some(given.clone())),
-        resolved("payout_in_doubt", "not_paid", None),
-        resolved("contradiction", "levied", Some(given.clone())),
-        resolved("contradiction", "closed", Some(given.clone())),
-        resolved("paid_twice", "closed", Some(given.clone())),
-        resolved("confirm_refused", "resend_corrected", Some(given)),
-        resolved("internal_fault", "retry", None),
+    ]
+}
+
+/// What calls and time bring.
+fn facts() -> Vec<Event> {
+    vec![
         Event::Seen(sight(RemitStatus::Accepted, None)),
         Event::Seen(sight(RemitStatus::Processing, None)),
         Event::Seen(sight(RemitStatus::Remitted, None)),
@@ -224,5 +240,9 @@ fn events() -> Vec<Event> {
 }
 
 pub(super) fn all() -> Specimens<Remit> {
-    Specimens { input: input(), states: states(), events: events() }
+    Specimens {
+        input: input(),
+        states: [states(), bypassed()].concat(),
+        events: [reports(), answers(), facts()].concat(),
+    }
 }

@@ -544,12 +544,10 @@ fn every_move_of_every_case_closes_its_case_or_says_why_it_stays() {
     };
     answers::check::<Remit>(&serde_json::to_value(given).unwrap(), |remit, cx| {
         if let At::NeedsOperator { why, .. } = &remit.at {
-            Some(cases::open(why.kind(), Severity::High, why.moves(false), serde_json::json!({}), cx))
-        } else if let At::Contradicted { .. } = &remit.at {
-            let moves = &["levied", "closed"];
-            Some(cases::open("contradiction", Severity::Critical, moves, serde_json::json!({}), cx))
-        } else {
-            None
+            return Some(cases::open(why.kind(), Severity::High, why.moves(false), serde_json::json!({}), cx));
         }
+        let moves = &["levied", "closed"];
+        matches!(remit.at, At::Contradicted { .. })
+            .then(|| cases::open("contradiction", Severity::Critical, moves, serde_json::json!({}), cx))
     });
 }
