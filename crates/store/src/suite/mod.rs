@@ -11,6 +11,7 @@ mod audits;
 mod watch;
 mod schema;
 mod bench;
+mod equivalence;
 
 use crate::connect::work;
 use crate::testing::Fresh;
