@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 fn simulate(words: &str) -> Output {
     let mut levee = Command::new(env!("CARGO_BIN_EXE_levee"));
-    levee.arg("simulate").args(words.split_whitespace()).output().unwrap()
+    levee.arg("simulate").args(words.split_whitespace()).output().expect("levee runs")
 }
 
 fn text(output: &Output) -> String {

@@ -1,8 +1,8 @@
 //! What serves all machines: people, keys, audit, settings, lanes, schedules, watchers.
 
 use crate::{
-    Act, ApiKey, AuditPlan, Count, Error, Finding, Freeze, Idempotency, InDoubt, Inner, LaneState, Moment, Result, Saved,
-    Schedule, Store, Touch,
+    Act, ApiKey, AuditPlan, Count, Error, Finding, Freeze, Idempotency, InDoubt, Inner, LaneState, Moment, Result,
+    Saved, Schedule, Store, Touch,
 };
 use domain::{InstanceId, Person, Time};
 use serde_json::Value;

@@ -96,11 +96,9 @@ pub(crate) fn pay(surprises: u8, asks: u8, instants: &[u64]) -> Model<Outside> {
     ];
     let mut model = remit("PAY", instants, sometimes);
     let scope = Scope { asks, cancels: true, until_sent: true };
-    for (repeat_refused, skew) in [(false, -30)] {
-        let outside = Outside::new(scope, repeat_refused, false);
-        let remit = Remit::new(true, model.instants[0], model.params.slow_look);
-        model.starts.push(start(remit, outside, surprises, skew, model.instants[0]));
-    }
+    let outside = Outside::new(scope, false, false);
+    let remit = Remit::new(true, model.instants[0], model.params.slow_look);
+    model.starts.push(start(remit, outside, surprises, -30, model.instants[0]));
     model
 }
 

@@ -182,7 +182,7 @@ impl Far for Provider {
         }
     }
 
-    fn act(&mut self, act: &Act, _: &Here<'_, Order>) -> Vec<Event> {
+    fn act(&mut self, act: &Act, at: &Here<'_, Order>) -> Vec<Event> {
         match act {
             Act::Hint => {
                 vec![Event::Hinted(Hint::OrderChanged { request_id: input().request_id })]
@@ -191,7 +191,12 @@ impl Far for Provider {
                 vec![Event::CancelAsked { by: "amei".into() }]
             }
             Act::Resolve(name) => {
-                vec![Event::CaseResolved { r#move: (*name).to_owned(), evidence: None, by: "amei".into() }]
+                vec![Event::CaseResolved {
+                    case: at.ledger.asked(name),
+                    r#move: (*name).to_owned(),
+                    evidence: None,
+                    by: "amei".into(),
+                }]
             }
         }
     }

@@ -6,6 +6,7 @@ use domain::levy::NextStep;
 use domain::record::{Decision, Evidence, Permit, Write};
 use domain::{InstanceId, Time};
 use uuid::Uuid;
+use workflows::remit::Answered;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct PermitRow {
@@ -60,6 +61,10 @@ fn refuse(broken: bool, rule: Rule, constraint: &'static str) -> Result<(), Brok
     if broken { Err(Broken::new(rule, format!("the database forbids it: {constraint}"))) } else { Ok(()) }
 }
 
+fn named(kind: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::nil(), kind.as_bytes())
+}
+
 impl Ledger {
     pub(crate) fn live(&self) -> usize {
         self.permits.iter().filter(|permit| live(&permit.state)).count()
@@ -76,6 +81,13 @@ impl Ledger {
     /// Whether some open case offers this move.
     pub(crate) fn offers(&self, name: &str) -> bool {
         self.cases.iter().any(|case| case.moves.iter().any(|offered| offered == name))
+    }
+
+    /// The case that a person answers with this move. Cases of one kind are one here, so that time is no part of their names.
+    pub(crate) fn asked(&self, name: &str) -> Answered {
+        let offering = self.cases.iter().find(|case| case.moves.iter().any(|offered| offered == name));
+        let kind = offering.map(|case| case.kind.clone()).unwrap_or_default();
+        Answered { id: named(&kind), kind }
     }
 
     /// The rows of one commit; all or none.
@@ -107,6 +119,12 @@ impl Ledger {
                 self.cases.retain(|case| !(kinds.is_empty() || kinds.contains(&case.kind)));
                 Ok(())
             }
+            Write::CloseCase { case, .. } => {
+                self.cases.retain(|row| named(&row.kind) != *case);
+                Ok(())
+            }
+            // It is put again, and stays.
+            Write::ReopenCase { .. } => Ok(()),
             Write::OpenTask(_) => {
                 self.tasks = 1;
                 Ok(())

@@ -321,7 +321,12 @@ impl Far for Outside {
                         source: "person".into(),
                     })
                 });
-                vec![Event::CaseResolved { r#move: (*name).to_owned(), evidence: given, by: "amei".into() }]
+                vec![Event::CaseResolved {
+                    case: at.ledger.asked(name),
+                    r#move: (*name).to_owned(),
+                    evidence: given,
+                    by: "amei".into(),
+                }]
             }
         }
     }
