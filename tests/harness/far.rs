@@ -55,6 +55,11 @@ impl Far {
         assert_eq!(answer.status, 204, "{}", answer.text());
     }
 
+    /// Lets the far side alone go on by so many days: replays and returns come days later.
+    pub fn days_pass(&self, days: u64) {
+        self.http.done("/_sim/clock/advance", &json!({"seconds": days * 24 * 3600}));
+    }
+
     /// What really happened.
     pub fn ledger(&self) -> Value {
         self.http.read("/_sim/ledger")

@@ -58,9 +58,12 @@ fn judge(world: &World, levee: &Levee, count: usize) {
     let ledger = world.far.ledger();
     truth::equal(&orders, &ledger);
     let settled = orders.iter().filter(|order| order["state"] == "settled").count();
-    println!("{settled} of {count} settled among {} faults", every_fault_was_met(world, &ledger["coverage"]));
     assert!(settled * 100 >= count * 95, "only {settled} of {count} orders came to rest by themselves");
     world.sound();
+    // A fault counts when it happens, and money comes back up to ten days after it left: judged above, counted here.
+    world.far.days_pass(11);
+    let faults = every_fault_was_met(world, &world.far.ledger()["coverage"]);
+    println!("{settled} of {count} settled among {faults} faults");
 }
 
 /// A green run that tested little is red: each kind of fault that the far side was told to play was played. How many in all.
