@@ -136,7 +136,7 @@ impl Config {
         let text = |path: &Path| {
             std::fs::read_to_string(path).with_context(|| format!("read the configuration {}", path.display()))
         };
-        Self::read(in_force(file).map(|path| text(path)).transpose()?.as_deref())
+        Self::read(in_force(file).map(text).transpose()?.as_deref())
     }
 
     /// The text of a file, if there is one, then the environment over it.

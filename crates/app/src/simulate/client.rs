@@ -91,35 +91,36 @@ async fn submit(world: &mut World, place: usize) -> Result<()> {
     let business_key = new.business_key.clone();
     let submitted = world.office.submit(new).await;
     let again = Event::Client(Deed::Submit(place));
-    let mut state = world.core.lock();
-    state.note(format_args!("submit {place} {submitted:?}"));
-    match submitted {
-        Ok(Submitted::Created(made)) => {
-            world.client.acknowledged.insert(made, business_key);
-            state.tally.orders += 1;
-            if state.strikes(Trouble::Oddities, 200) {
-                let later = state.dice.seconds(1, 50 * 3600);
-                state.after(later, Event::Client(Deed::Cancel(id)));
-            }
-            if state.strikes(Trouble::Oddities, 400) {
-                let later = state.dice.seconds(1, 3600);
-                state.after(later, again);
-                state.tally.count("orders submitted again");
-            }
-        }
-        Ok(Submitted::Known(known)) => {
-            // The answer of the first try was lost: this is the first acknowledgement.
-            if world.client.acknowledged.insert(known, business_key).is_none() {
+    {
+        let mut state = world.core.lock();
+        state.note(format_args!("submit {place} {submitted:?}"));
+        match submitted {
+            Ok(Submitted::Created(made)) => {
+                world.client.acknowledged.insert(made, business_key);
                 state.tally.orders += 1;
+                if state.strikes(Trouble::Oddities, 200) {
+                    let later = state.dice.seconds(1, 50 * 3600);
+                    state.after(later, Event::Client(Deed::Cancel(id)));
+                }
+                if state.strikes(Trouble::Oddities, 400) {
+                    let later = state.dice.seconds(1, 3600);
+                    state.after(later, again);
+                    state.tally.count("orders submitted again");
+                }
             }
-        }
-        Ok(Submitted::Differs(_)) => state.oracle.found(Some(format!("I18 order {place} differs from itself"))),
-        Err(_) => {
-            let later = state.dice.seconds(1, 60);
-            state.after(later, again);
+            Ok(Submitted::Known(known)) => {
+                // The answer of the first try was lost: this is the first acknowledgement.
+                if world.client.acknowledged.insert(known, business_key).is_none() {
+                    state.tally.orders += 1;
+                }
+            }
+            Ok(Submitted::Differs(_)) => state.oracle.found(Some(format!("I18 order {place} differs from itself"))),
+            Err(_) => {
+                let later = state.dice.seconds(1, 60);
+                state.after(later, again);
+            }
         }
     }
-    drop(state);
     world.look_again(Duration::from_millis(1)).await
 }
 

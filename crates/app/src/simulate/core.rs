@@ -199,10 +199,9 @@ impl State {
     pub(super) fn take(&mut self) -> Option<Event> {
         let ((at, sequence), event) = self.agenda.pop_first()?;
         self.now = at;
-        match event {
-            Event::Look if self.look == Some((at, sequence)) => self.look = None,
-            Event::FarSide if self.far == Some((at, sequence)) => self.far = None,
-            _ => {}
+        // Each of these two stands on the agenda once.
+        for planned in [&mut self.look, &mut self.far] {
+            planned.take_if(|planned| *planned == (at, sequence));
         }
         self.tally.events += 1;
         Some(event)

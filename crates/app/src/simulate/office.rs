@@ -98,26 +98,42 @@ async fn settle(world: &mut World, case: &Case) -> Result<()> {
         }
         None => None,
     };
+    let Some((name, evidence, second)) = true_move(world, case, order_id.as_deref())? else { return Ok(()) };
+    let at = world.clock.now();
+    let Some(after) = second else {
+        let post = letter(world, case.instance, resolved(case, &name, evidence, "amei"), None);
+        return take(world, CaseStep { letter: Some(post), ..step(case, CaseChange::Move, "amei", at) }).await;
+    };
+    world.core.lock().after(after, Event::Office(Deed::Approve(case.open.id)));
+    let proposal = Proposal { name, reason: "looked at the books".into(), evidence, by: "amei".into(), at };
+    take(world, step(case, CaseChange::Propose { proposal, lapsed: at - LAPSES }, "amei", at)).await
+}
+
+/// A move whose claim the bank's and the provider's books bear out, its evidence, and when the second person comes to it.
+#[expect(clippy::type_complexity, reason = "read once, just above")]
+fn true_move(
+    world: &World,
+    case: &Case,
+    order_id: Option<&str>,
+) -> Result<Option<(String, Option<Value>, Option<Duration>)>> {
     let mut guard = world.core.lock();
     let state = &mut *guard;
     let now = state.now;
-    let numbers = order_id.as_ref().and_then(|id| state.oracle.remits.get(id)).map(|remit| remit.numbers.clone());
-    let payments: Vec<Payment> = numbers
-        .unwrap_or_default()
-        .iter()
-        .filter_map(
-            |number| if let BankReply::Known(payment) = state.sim.payment(now, number) { Some(payment) } else { None },
-        )
-        .collect();
+    let numbers = order_id.and_then(|id| state.oracle.remits.get(id)).map(|remit| remit.numbers.clone());
+    let numbers = numbers.unwrap_or_default();
+    let known = |number: &String| {
+        if let BankReply::Known(payment) = state.sim.payment(now, number) { Some(payment) } else { None }
+    };
+    let payments: Vec<Payment> = numbers.iter().filter_map(known).collect();
     let paid = payments
         .iter()
         .find(|payment| payment.status == PaymentStatus::Success)
         .or(payments.iter().find(|p| p.paid_at.is_some()));
     let evidence = paid.and_then(given);
     let moving = payments.iter().any(|p| !matches!(p.status, PaymentStatus::Failed | PaymentStatus::Returned));
-    let permits = world.payer.permits.values().filter(|permit| Some(&permit.order_id) == order_id.as_ref());
-    let may_pay = permits.clone().any(|permit| !permit.instructed && !permit.given_up);
-    let ended = order_id.as_ref().and_then(|id| state.sim.remit_ended(id));
+    let mut permits = world.payer.permits.values().filter(|permit| Some(permit.order_id.as_str()) == order_id);
+    let may_pay = permits.any(|permit| !permit.instructed && !permit.given_up);
+    let ended = order_id.and_then(|id| state.sim.remit_ended(id));
     let fits = |name: &str| match name {
         "paid" => paid.is_some_and(|payment| payment.status == PaymentStatus::Success),
         "not_paid" => !moving && !may_pay,
@@ -126,34 +142,21 @@ async fn settle(world: &mut World, case: &Case) -> Result<()> {
         "closed" if case.open.kind == "auto_closed_paid" => false,
         "closed" => matches!(ended, Some(Ended::Cancelled | Ended::AutoClosed)) && evidence.is_some(),
         "retry" | "accept_remits" | "cancel_each" => true,
-        "abandon" => false,
         _ => false,
     };
     let fitting: Vec<_> = case.open.moves.iter().filter(|legal| fits(&legal.name)).collect();
     if fitting.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let legal = fitting[state.dice.below(fitting.len())].clone();
     let needs = |what: &str| legal.needs.iter().any(|need| need == what);
     let evidence = if needs("evidence") { evidence.map(serde_json::to_value).transpose()? } else { None };
     state.note(format_args!("operator {} {}", case.open.kind, legal.name));
-    let two = needs("second_person");
-    let wait = two.then(|| state.dice.seconds(60, 6 * 3600));
-    if let Some(wait) = wait {
-        state.after(wait, Event::Office(Deed::Approve(case.open.id)));
-    } else {
+    let second = needs("second_person").then(|| state.dice.seconds(60, 6 * 3600));
+    if second.is_none() {
         state.tally.count("operator moves");
     }
-    drop(guard);
-    let at = world.clock.now();
-    if two {
-        let proposal =
-            Proposal { name: legal.name, reason: "looked at the books".into(), evidence, by: "amei".into(), at };
-        return take(world, step(case, CaseChange::Propose { proposal, lapsed: at - LAPSES }, "amei", at)).await;
-    }
-    let post = letter(world, case.instance, resolved(case, &legal.name, evidence, "amei"), None);
-    let moved = CaseStep { letter: Some(post), ..step(case, CaseChange::Move, "amei", at) };
-    take(world, moved).await
+    Ok(Some((legal.name, evidence, second)))
 }
 
 async fn approve(world: &mut World, id: Uuid) -> Result<()> {

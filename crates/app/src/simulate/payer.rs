@@ -2,7 +2,7 @@
 //! forgets, hands back, is late, says things twice. It never pays without a permit, and never says what is not so.
 
 use super::client::tell_as;
-use super::core::{Core, Event};
+use super::core::{Core, Event, State};
 use super::plan::Trouble;
 use super::world::World;
 use anyhow::{Context as _, Result};
@@ -172,7 +172,6 @@ async fn collect(world: &mut World, remit: InstanceId, ask: Uuid, tries: u32) ->
     match answer {
         PermitAnswer::Granted { permit_id, bank_order_no, amount, pay_before, .. } => {
             let order_id = world.payer.seen[&remit].input.provider_order_id.to_string();
-            state.tally.count("permits");
             let permit = Permit {
                 remit,
                 order_id,
@@ -184,26 +183,7 @@ async fn collect(world: &mut World, remit: InstanceId, ask: Uuid, tries: u32) ->
                 said_unknown: false,
                 said_paid: false,
             };
-            let forgets = state.strikes(Trouble::Payers, 300);
-            let hands_back = !forgets && state.strikes(Trouble::Payers, 300);
-            let slow = state.strikes(Trouble::Payers, 1000);
-            let left = pay_before.since(state.now).as_secs();
-            let wait = if slow { state.dice.seconds(0, left + 600) } else { state.dice.seconds(1, 1800) };
-            if forgets || hands_back {
-                let wait = if forgets { pay_before.since(state.now) + MINUTE * 45 + wait } else { wait };
-                if hands_back || state.dice.strikes(6000) {
-                    let say = attested(permit_id);
-                    state.after(wait, Event::Payer(Deed::Say(permit_id, say)));
-                }
-                state.tally.count(if forgets { "permits forgotten" } else { "permits handed back" });
-            } else {
-                if state.dice.strikes(1000) {
-                    let say = json!({"Instructed": {"permit": permit_id}});
-                    state.after(wait, Event::Payer(Deed::Say(permit_id, say)));
-                }
-                state.after(wait, Event::Payer(Deed::Pay(permit_id)));
-            }
-            let permit = Permit { given_up: forgets || hands_back, ..permit };
+            let permit = intend(state, permit_id, permit);
             world.payer.permits.insert(permit_id, permit);
         }
         PermitAnswer::Refused { .. } => {}
@@ -216,6 +196,29 @@ async fn collect(world: &mut World, remit: InstanceId, ask: Uuid, tries: u32) ->
         }
     }
     Ok(())
+}
+
+/// What he will do with his permit.
+fn intend(state: &mut State, id: Uuid, permit: Permit) -> Permit {
+    state.tally.count("permits");
+    let forgets = state.strikes(Trouble::Payers, 300);
+    let hands_back = !forgets && state.strikes(Trouble::Payers, 300);
+    let slow = state.strikes(Trouble::Payers, 1000);
+    let left = permit.pay_before.since(state.now);
+    let wait = if slow { state.dice.seconds(0, left.as_secs() + 600) } else { state.dice.seconds(1, 1800) };
+    if forgets || hands_back {
+        let wait = if forgets { left + MINUTE * 45 + wait } else { wait };
+        if hands_back || state.dice.strikes(6000) {
+            state.after(wait, Event::Payer(Deed::Say(id, attested(id))));
+        }
+        state.tally.count(if forgets { "permits forgotten" } else { "permits handed back" });
+    } else {
+        if state.dice.strikes(1000) {
+            state.after(wait, Event::Payer(Deed::Say(id, json!({"Instructed": {"permit": id}}))));
+        }
+        state.after(wait, Event::Payer(Deed::Pay(id)));
+    }
+    Permit { given_up: forgets || hands_back, ..permit }
 }
 
 fn attested(permit: Uuid) -> Value {

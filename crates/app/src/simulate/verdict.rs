@@ -235,7 +235,8 @@ async fn heard(world: &World, machines: &[Instance]) -> Result<Vec<String>> {
         let story = world.store.history(order).await.context("read a history")?;
         let mut told: Vec<_> =
             story.iter().filter(|entry| entry.line.event == "RemitDone").map(|entry| entry.line.at).collect();
-        (ends.sort_unstable(), told.sort_unstable());
+        ends.sort_unstable();
+        told.sort_unstable();
         let late = ends.iter().zip(&told).find(|(end, told)| told.since(**end) > HEARD_WITHIN);
         if let Some((end, told)) = late {
             said.push(format!("LATE order {order} heard at {told} what its remit said at {end}"));

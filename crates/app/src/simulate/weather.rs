@@ -28,11 +28,17 @@ pub(super) fn begin(core: &Core) {
 }
 
 pub(super) async fn turn(world: &mut World, turn: Turn) -> Result<()> {
+    if let Some(freeze) = change(world, turn) {
+        world.store.put_freeze(freeze).await?;
+    }
+    Ok(())
+}
+
+/// What changes now; a switch that is thrown or put back is the store's.
+fn change(world: &World, turn: Turn) -> Option<Freeze> {
     let mut state = world.core.lock();
     if let Turn::Thaw(scope) = turn {
-        drop(state);
-        let thawed = Freeze { scope, create: false, pay: false, confirm: false, cancel: false };
-        return Ok(world.store.put_freeze(thawed).await?);
+        return Some(Freeze { scope, create: false, pay: false, confirm: false, cancel: false });
     }
     state.after(EVERY, Event::Weather(turn.clone()));
     match turn {
@@ -55,10 +61,9 @@ pub(super) async fn turn(world: &mut World, turn: Turn) -> Result<()> {
             let thaw = state.dice.seconds(60, 6 * 3600);
             state.after(thaw, Event::Weather(Turn::Thaw(scope.clone())));
             state.tally.count("freezes thrown");
-            drop(state);
-            world.store.put_freeze(Freeze { scope, create, pay, confirm, cancel }).await?;
+            return Some(Freeze { scope, create, pay, confirm, cancel });
         }
         Turn::ProviderGoes | Turn::DatabaseGoes | Turn::Freeze | Turn::Thaw(_) => {}
     }
-    Ok(())
+    None
 }

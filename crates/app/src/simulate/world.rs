@@ -288,20 +288,21 @@ impl World {
                 self.look_again(Duration::from_millis(1)).await
             }
             Done::Driven(driven) => {
-                let mut state = self.core.lock();
-                state.note(format_args!("driven {driven:?}"));
-                match driven {
-                    Driven::Committed | Driven::LetGo => {}
-                    Driven::Conflict => {
-                        state.tally.count("conflicts");
-                        state.look_after_lease();
+                {
+                    let mut state = self.core.lock();
+                    state.note(format_args!("driven {driven:?}"));
+                    match driven {
+                        Driven::Committed | Driven::LetGo => {}
+                        Driven::Conflict => {
+                            state.tally.count("conflicts");
+                            state.look_after_lease();
+                        }
+                        Driven::Forbidden | Driven::Quarantined => {
+                            state.oracle.violations.push(format!("a turn was {driven:?}"));
+                        }
+                        Driven::Unavailable => state.look_after_lease(),
                     }
-                    Driven::Forbidden | Driven::Quarantined => {
-                        state.oracle.violations.push(format!("a turn was {driven:?}"));
-                    }
-                    Driven::Unavailable => state.look_after_lease(),
                 }
-                drop(state);
                 self.look_again(Duration::from_millis(1)).await
             }
         }
