@@ -104,9 +104,7 @@ impl Shared {
         let mut state = self.state();
         let call = state.calls;
         state.calls += 1;
-        let plan = state.plan.take_if(|plan| plan.call == call)?;
-        state.struck = true;
-        Some(plan)
+        state.plan.take_if(|plan| plan.call == call)
     }
 
     /// Whether the next call is to find nobody.
@@ -184,11 +182,14 @@ async fn one_call(client: &mut TcpStream, shared: &Shared) -> io::Result<bool> {
     };
     at_strike();
     if wire == Wire::CutRequest {
+        shared.state().struck = true;
         let mut provider = TcpStream::connect(shared.provider).await?;
         provider.write_all(&request[..head.midpoint(request.len())]).await?;
         return Ok(false);
     }
+    // A caller that has given up by now has missed it.
     rest(client, &mut request, head).await?;
+    shared.state().struck = true;
     strike(client, shared, wire, other, &request).await?;
     Ok(false)
 }
