@@ -38,6 +38,8 @@ pub struct Done {
 const TEND: Duration = Duration::from_millis(50);
 /// In the line that a worker logs for each transition that is durable.
 const MOVED: &str = " -> ";
+/// Transitions in the life of a worker, and between two stops of the database.
+const ENOUGH: usize = 10;
 /// How long it waits before it starts again what has ended.
 const RESTART: Duration = Duration::from_millis(300);
 
@@ -164,11 +166,13 @@ impl<'w> Fleet<'w> {
         (0..self.workers.len()).any(|n| self.works(n))
     }
 
-    /// Whether it has moved something since it began and since the database came back. Only such a worker is worth killing: on a slow
+    /// Whether it has moved enough since it began and since the database came back. Only such a worker is worth killing: on a slow
     /// machine nobody would ever work, and every row would be parked for having been claimed too often.
     fn works(&mut self, n: usize) -> bool {
         let worker = &mut self.workers[n];
-        worker.paused_until.is_none() && worker.process.has_logged(MOVED, worker.since)
+        worker.paused_until.is_none()
+            && worker.process.is_running()
+            && worker.process.has_logged(MOVED, worker.since) >= ENOUGH
     }
 
     fn pause(&mut self, n: usize, pause: Duration) {

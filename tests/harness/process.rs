@@ -124,11 +124,10 @@ impl Process {
         fs::metadata(&self.err).map_or(0, |log| usize::try_from(log.len()).unwrap_or(usize::MAX))
     }
 
-    /// Whether it runs and has logged that, after the first `since` bytes of its log.
-    pub fn has_logged(&mut self, what: &str, since: usize) -> bool {
+    /// How often it has logged that, after the first `since` bytes of its log.
+    pub fn has_logged(&self, what: &str, since: usize) -> usize {
         let log = fs::read(&self.err).unwrap_or_default();
-        let new = log.get(since..).unwrap_or_default();
-        self.is_running() && String::from_utf8_lossy(new).contains(what)
+        String::from_utf8_lossy(log.get(since..).unwrap_or_default()).matches(what).count()
     }
 
     /// Everything it wrote.
