@@ -90,38 +90,46 @@ async fn submit(world: &mut World, place: usize) -> Result<()> {
     let id = new.id.context("the id is drawn by the run")?;
     let business_key = new.business_key.clone();
     let submitted = world.office.submit(new).await;
+    submitted_as(world, place, id, business_key, submitted);
+    world.look_again(Duration::from_millis(1)).await
+}
+
+fn submitted_as(
+    world: &mut World,
+    place: usize,
+    id: InstanceId,
+    business_key: String,
+    submitted: engine::Result<Submitted>,
+) {
     let again = Event::Client(Deed::Submit(place));
-    {
-        let mut state = world.core.lock();
-        state.note(format_args!("submit {place} {submitted:?}"));
-        match submitted {
-            Ok(Submitted::Created(made)) => {
-                world.client.acknowledged.insert(made, business_key);
-                state.tally.orders += 1;
-                if state.strikes(Trouble::Oddities, 200) {
-                    let later = state.dice.seconds(1, 50 * 3600);
-                    state.after(later, Event::Client(Deed::Cancel(id)));
-                }
-                if state.strikes(Trouble::Oddities, 400) {
-                    let later = state.dice.seconds(1, 3600);
-                    state.after(later, again);
-                    state.tally.count("orders submitted again");
-                }
+    let mut state = world.core.lock();
+    state.note(format_args!("submit {place} {submitted:?}"));
+    match submitted {
+        Ok(Submitted::Created(made)) => {
+            world.client.acknowledged.insert(made, business_key);
+            state.tally.orders += 1;
+            if state.strikes(Trouble::Oddities, 200) {
+                let later = state.dice.seconds(1, 50 * 3600);
+                state.after(later, Event::Client(Deed::Cancel(id)));
             }
-            Ok(Submitted::Known(known)) => {
-                // The answer of the first try was lost: this is the first acknowledgement.
-                if world.client.acknowledged.insert(known, business_key).is_none() {
-                    state.tally.orders += 1;
-                }
-            }
-            Ok(Submitted::Differs(_)) => state.oracle.found(Some(format!("I18 order {place} differs from itself"))),
-            Err(_) => {
-                let later = state.dice.seconds(1, 60);
+            if state.strikes(Trouble::Oddities, 400) {
+                let later = state.dice.seconds(1, 3600);
                 state.after(later, again);
+                state.tally.count("orders submitted again");
             }
         }
+        Ok(Submitted::Known(known)) => {
+            // The answer of the first try was lost: this is the first acknowledgement.
+            if world.client.acknowledged.insert(known, business_key).is_none() {
+                state.tally.orders += 1;
+            }
+        }
+        Ok(Submitted::Differs(_)) => state.oracle.found(Some(format!("I18 order {place} differs from itself"))),
+        Err(_) => {
+            let later = state.dice.seconds(1, 60);
+            state.after(later, again);
+        }
     }
-    world.look_again(Duration::from_millis(1)).await
 }
 
 fn wish(world: &mut World, place: usize) -> Result<Wish> {

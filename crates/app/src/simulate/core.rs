@@ -199,10 +199,9 @@ impl State {
     pub(super) fn take(&mut self) -> Option<Event> {
         let ((at, sequence), event) = self.agenda.pop_first()?;
         self.now = at;
-        // Each of these two stands on the agenda once.
-        for planned in [&mut self.look, &mut self.far] {
-            planned.take_if(|planned| *planned == (at, sequence));
-        }
+        let key = Some((at, sequence));
+        self.look = self.look.filter(|_| self.look != key);
+        self.far = self.far.filter(|_| self.far != key);
         self.tally.events += 1;
         Some(event)
     }

@@ -21,6 +21,7 @@ mod trace;
 mod verdict;
 mod weather;
 mod wire;
+mod workers;
 mod world;
 
 use crate::client::Output;

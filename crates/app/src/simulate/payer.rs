@@ -183,7 +183,7 @@ async fn collect(world: &mut World, remit: InstanceId, ask: Uuid, tries: u32) ->
                 said_unknown: false,
                 said_paid: false,
             };
-            let permit = intend(state, permit_id, permit);
+            let permit = granted(state, permit_id, permit);
             world.payer.permits.insert(permit_id, permit);
         }
         PermitAnswer::Refused { .. } => {}
@@ -198,25 +198,27 @@ async fn collect(world: &mut World, remit: InstanceId, ask: Uuid, tries: u32) ->
     Ok(())
 }
 
-/// What he will do with his permit.
-fn intend(state: &mut State, id: Uuid, permit: Permit) -> Permit {
+/// What the payer does with a permit.
+fn granted(state: &mut State, permit_id: Uuid, permit: Permit) -> Permit {
     state.tally.count("permits");
     let forgets = state.strikes(Trouble::Payers, 300);
     let hands_back = !forgets && state.strikes(Trouble::Payers, 300);
     let slow = state.strikes(Trouble::Payers, 1000);
-    let left = permit.pay_before.since(state.now);
-    let wait = if slow { state.dice.seconds(0, left.as_secs() + 600) } else { state.dice.seconds(1, 1800) };
+    let left = permit.pay_before.since(state.now).as_secs();
+    let wait = if slow { state.dice.seconds(0, left + 600) } else { state.dice.seconds(1, 1800) };
     if forgets || hands_back {
-        let wait = if forgets { left + MINUTE * 45 + wait } else { wait };
+        let wait = if forgets { permit.pay_before.since(state.now) + MINUTE * 45 + wait } else { wait };
         if hands_back || state.dice.strikes(6000) {
-            state.after(wait, Event::Payer(Deed::Say(id, attested(id))));
+            let say = attested(permit_id);
+            state.after(wait, Event::Payer(Deed::Say(permit_id, say)));
         }
         state.tally.count(if forgets { "permits forgotten" } else { "permits handed back" });
     } else {
         if state.dice.strikes(1000) {
-            state.after(wait, Event::Payer(Deed::Say(id, json!({"Instructed": {"permit": id}}))));
+            let say = json!({"Instructed": {"permit": permit_id}});
+            state.after(wait, Event::Payer(Deed::Say(permit_id, say)));
         }
-        state.after(wait, Event::Payer(Deed::Pay(id)));
+        state.after(wait, Event::Payer(Deed::Pay(permit_id)));
     }
     Permit { given_up: forgets || hands_back, ..permit }
 }

@@ -1,6 +1,6 @@
 //! What strikes everybody at once: the provider is away for hours or days, the database for minutes, and switches are frozen.
 
-use super::core::{Core, Event};
+use super::core::{Core, Event, State};
 use super::plan::Trouble;
 use super::world::World;
 use anyhow::Result;
@@ -28,18 +28,18 @@ pub(super) fn begin(core: &Core) {
 }
 
 pub(super) async fn turn(world: &mut World, turn: Turn) -> Result<()> {
-    if let Some(freeze) = change(world, turn) {
-        world.store.put_freeze(freeze).await?;
+    let freeze = match turn {
+        Turn::Thaw(scope) => Some(Freeze { scope, create: false, pay: false, confirm: false, cancel: false }),
+        Turn::ProviderGoes | Turn::DatabaseGoes | Turn::Freeze => strike(&mut world.core.lock(), turn),
+    };
+    match freeze {
+        Some(freeze) => Ok(world.store.put_freeze(freeze).await?),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-/// What changes now; a switch that is thrown or put back is the store's.
-fn change(world: &World, turn: Turn) -> Option<Freeze> {
-    let mut state = world.core.lock();
-    if let Turn::Thaw(scope) = turn {
-        return Some(Freeze { scope, create: false, pay: false, confirm: false, cancel: false });
-    }
+/// Perhaps it happens now; in an hour it is thought of again.
+fn strike(state: &mut State, turn: Turn) -> Option<Freeze> {
     state.after(EVERY, Event::Weather(turn.clone()));
     match turn {
         Turn::ProviderGoes if state.strikes(Trouble::Outages, 80) => {
@@ -48,11 +48,13 @@ fn change(world: &World, turn: Turn) -> Option<Freeze> {
                 if long { state.dice.seconds(20 * 3600, 100 * 3600) } else { state.dice.seconds(600, 8 * 3600) };
             state.provider_away = state.now + hours;
             state.tally.count("provider outages");
+            None
         }
         Turn::DatabaseGoes if state.strikes(Trouble::Blackouts, 300) => {
             let away = state.dice.seconds(2, 600);
             state.database_away = state.now + away;
             state.tally.count("database blackouts");
+            None
         }
         Turn::Freeze if state.strikes(Trouble::Freezes, 250) => {
             let scope = state.dice.one_of(&["all", "account:main", "tenant:default", "location:2001"]).to_owned();
@@ -61,9 +63,8 @@ fn change(world: &World, turn: Turn) -> Option<Freeze> {
             let thaw = state.dice.seconds(60, 6 * 3600);
             state.after(thaw, Event::Weather(Turn::Thaw(scope.clone())));
             state.tally.count("freezes thrown");
-            return Some(Freeze { scope, create, pay, confirm, cancel });
+            Some(Freeze { scope, create, pay, confirm, cancel })
         }
-        Turn::ProviderGoes | Turn::DatabaseGoes | Turn::Freeze | Turn::Thaw(_) => {}
+        Turn::ProviderGoes | Turn::DatabaseGoes | Turn::Freeze | Turn::Thaw(_) => None,
     }
-    None
 }
