@@ -33,7 +33,7 @@ const FENCED: [(&str, &[&str]); 5] = [
 const UNSAFE: &str = "powercut";
 
 /// Where a provider is registered: nowhere else outside its folders does source know its name.
-const REGISTRATIONS: [&str; 15] = [
+const REGISTRATIONS: [&str; 18] = [
     "crates/providers/src/lib.rs",
     "crates/providers/src/registry.rs",
     "crates/simulator/src/callbacks.rs",
@@ -46,6 +46,10 @@ const REGISTRATIONS: [&str; 15] = [
     "crates/simulator/src/switches.rs",
     "crates/app/src/config.rs",
     "crates/app/src/wiring.rs",
+    // The simulation plays this provider, and reads its switches.
+    "crates/app/src/simulate/client.rs",
+    "crates/app/src/simulate/plan.rs",
+    "crates/app/src/simulate/workers.rs",
     "crates/app/src/doctor/accounts.rs",
     "crates/app/src/doctor/standing.rs",
     "crates/app/src/demo/stack.rs",

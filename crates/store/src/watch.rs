@@ -61,7 +61,8 @@ impl Sql {
     }
 }
 
-pub(crate) fn finding(audit: &str, broken: Vec<String>) -> Finding {
+pub(crate) fn finding(audit: &str, mut broken: Vec<String>) -> Finding {
+    broken.sort_unstable();
     let count = i64::try_from(broken.len()).unwrap_or(i64::MAX);
     Finding { audit: audit.to_owned(), count, examples: broken.into_iter().take(EXAMPLES).collect() }
 }

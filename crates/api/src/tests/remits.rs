@@ -31,8 +31,15 @@ async fn story5_a_payer_learns_that_it_may_pay_and_until_when() {
         let answer = world.post(&format!("{path}/payout-results"), paid(&permit, "BK-1")).await.expect(202).json();
         assert_eq!(answer["accepted"], true);
     }
-    world.pass(20).await;
-    let shown = world.remit(&remit).await;
+    // The driver beside us may hold the turn that hears the report.
+    let mut shown = world.remit(&remit).await;
+    for _ in 0..50 {
+        if !shown["decision"].is_null() {
+            break;
+        }
+        world.pass(20).await;
+        shown = world.remit(&remit).await;
+    }
     assert_eq!(shown["evidence"]["bank_serial"], "BK-1", "{shown}");
     assert_eq!(shown["decision"]["next_step"], "CONTINUE", "{shown}");
     assert_eq!(shown["arising_time"], "2026-01-05T10:01:00.000+08:00");

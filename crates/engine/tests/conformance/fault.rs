@@ -131,6 +131,11 @@ const fn far(fault: CallFault) -> Far {
 }
 
 impl Fault {
+    /// A question changes nothing, so it has no effect that could be late.
+    pub(crate) fn fits_a_call(&self, question: bool) -> bool {
+        !(self.truth == WorksLater && question)
+    }
+
     /// Whether it can strike a call of an order's life and leave its end as it is: not a definite refusal, not a question taken
     /// for a duplicate, and no TLS where none is spoken.
     pub(crate) fn fits_a_life(&self, question: bool) -> bool {

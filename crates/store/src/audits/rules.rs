@@ -159,8 +159,8 @@ fn arrows(kind: Kind, plan: &AuditPlan) -> Query {
     let sql = format!(
         "-- audit.i14\nselect b.instance as id from history b left join history a on a.instance = b.instance and a.seq = b.seq - 1
 where b.from_state <> coalesce(a.to_state, '')
-union all select i.id from instance i join history h on h.instance = i.id and h.seq = i.revision where h.to_state <> i.state_name
-union all select i.id from history h join instance i on i.id = h.instance where h.from_state <> h.to_state
+union select i.id from instance i join history h on h.instance = i.id and h.seq = i.revision where h.to_state <> i.state_name
+union select i.id from history h join instance i on i.id = h.instance where h.from_state <> h.to_state
     and {} and not {}",
         listed(kind, "i.workflow || ' ' || h.from_state", 1),
         listed(kind, "i.workflow || ' ' || h.from_state || ' ' || h.to_state", 2)

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 /// provably did not arrive.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Deed {
+    /// A query that was answered, by the time its answer was taken. Had it shown the call applied, nothing would be sent again.
+    /// What was looked at in the millisecond of a send came before it.
+    Looked,
     /// A call that changes something, and whether its outcome was a definite refusal.
     Sent { operation: String, refused: bool },
     /// A worker was lost here: whatever its state wanted may have left until now (F2, F3).
     TakenOver,
-    /// A query that was answered, by the time its answer was taken. Had it shown the call applied, nothing would be sent again.
-    Looked,
 }
 
 /// A row of `exchange`, or a takeover's line, as a deed.

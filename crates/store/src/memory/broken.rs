@@ -73,6 +73,7 @@ impl World {
                 self.evidence.change(proof, |row| row.revoked_at = Some(Time::from_millis(9)));
             }
             "a payout in doubt" => {
+                self.permits_by_remit.put((*cancelled, *permit), ());
                 self.permits.change(permit, |entry| {
                     (entry.row.permit.remit, entry.row.permit.state) = (*cancelled, "in_doubt".into());
                 });
@@ -121,6 +122,7 @@ impl World {
         let mut copy = self.permits.get(permit).unwrap().clone();
         (copy.row.permit.id, copy.row.permit.attempt) = (id, 2);
         change(&mut copy.row.permit);
+        self.permits_by_remit.put((copy.row.permit.remit, id), ());
         self.permits.put(id, copy);
     }
 

@@ -108,7 +108,7 @@ impl Ledger {
                 self.held.extend(claims);
                 return Ok(count);
             }
-            (Op::Release(claims), Answer::Done) => claims.iter().for_each(|claim| self.known(claim.id).claims = 0),
+            (Op::Release(claims), Answer::Done) => claims.iter().for_each(|claim| self.known(claim.id).claims -= 1),
             (Op::Commit(turns), Answer::Committed(answers)) => {
                 for (turn, answer) in turns.iter().zip(answers) {
                     let Committed::Done { revision, head, signals } = answer else { return wrong(&answer) };

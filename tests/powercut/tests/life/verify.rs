@@ -182,7 +182,12 @@ impl OneDisk<'_> {
         self.report.compared += (orphans.len() + acts.len()) as u64;
         let now = Moment { business: t(10), real: self.clock.real() };
         let findings = self.must(store.audits(now, AuditPlan::default()).await)?;
-        match findings.into_iter().find(|finding| finding.count > 0) {
+        // These machines have no persons (I11), and rest with letters that no engine will read (S-F); what was acknowledged is
+        // compared letter by letter above.
+        let presume_an_engine = ["I11", "S-F"];
+        let broken =
+            |finding: &store::Finding| finding.count > 0 && !presume_an_engine.contains(&finding.audit.as_str());
+        match findings.into_iter().find(broken) {
             Some(finding) => breach(format!("audit {} finds {:?}", finding.audit, finding.examples)),
             None => Ok(()),
         }
