@@ -4,7 +4,6 @@ use system_tests::wait::timed;
 use system_tests::{Levee, Payday, Payer, PrivateCluster, Setup, World, truth, until};
 
 #[test]
-#[ignore = "under `tests/run --all`: once, on a starved machine, a payment was left without its evidence; being looked into"]
 fn a_database_that_went_away_is_found_again() {
     timed("restart", || {
         let cluster = PrivateCluster::start();
