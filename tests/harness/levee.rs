@@ -110,7 +110,7 @@ impl Levee {
             quiet = if busy { 0 } else { quiet + 1 };
             if quiet > 0 && quiet % 6 == 0 {
                 let now = self.moving().unwrap_or(usize::MAX);
-                if now == 0 && payer.is_idle() {
+                if now == 0 && payer.is_idle() && payer.is_believed() {
                     return Some(());
                 }
                 // What waits for hours of the business clock shall not wait for them here.

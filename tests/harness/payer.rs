@@ -61,6 +61,18 @@ impl Payer {
         self.paid.len()
     }
 
+    /// Whether every payment that was reported stands in its remit. A report is durable before it is read: until then a remit may
+    /// still look like one that only its case explains.
+    pub fn is_believed(&self) -> bool {
+        let paid: Vec<&Payment> = self.paid.values().collect();
+        let stands = parallel(&paid, self.width, |payment| {
+            let Ok(answer) = self.levee.get(&format!("/v1/remits/{}", payment.remit)) else { return false };
+            let remit = answer.json();
+            !remit["evidence"].is_null() || remit["permit"]["state"] == "success"
+        });
+        stands.into_iter().all(|stands| stands)
+    }
+
     /// Whatever can be done now; whether there was anything.
     pub fn round(&mut self) -> bool {
         let due: Vec<Payment> =
