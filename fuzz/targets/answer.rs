@@ -6,7 +6,7 @@ mod account;
 use domain::levy::NextStep;
 use domain::{ProviderOrderId, Request, RequestId, Time, Verdict};
 use libfuzzer_sys::fuzz_target;
-use providers::{Ask, Peer, Providers, Transport, WireAnswer, WireFault, WireRequest};
+use providers::{Ask, Exchanging, Peer, Providers, Transport, WireAnswer, WireFault, WireRequest};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -16,9 +16,10 @@ use tokio::runtime::Runtime;
 struct Parrot(Mutex<Vec<u8>>);
 
 impl Peer for Parrot {
-    fn exchange(&self, _: &WireRequest) -> Result<WireAnswer, WireFault> {
+    fn exchange<'a>(&'a self, _: &'a WireRequest) -> Exchanging<'a> {
         let body = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(WireAnswer { status: 200, headers: vec![("Api-Sign".to_owned(), account::sign(&body))], body })
+        let headers = vec![("Api-Sign".to_owned(), account::sign(&body))];
+        Box::pin(std::future::ready(Ok(WireAnswer { status: 200, headers, body })))
     }
 }
 

@@ -4,14 +4,14 @@
 mod account;
 
 use libfuzzer_sys::fuzz_target;
-use providers::{Peer, Providers, Transport, WireAnswer, WireFault, WireRequest};
+use providers::{Exchanging, Peer, Providers, Transport, WireFault, WireRequest};
 use std::sync::{Arc, LazyLock};
 
 struct Nobody;
 
 impl Peer for Nobody {
-    fn exchange(&self, _: &WireRequest) -> Result<WireAnswer, WireFault> {
-        Err(WireFault::NotSent)
+    fn exchange<'a>(&'a self, _: &'a WireRequest) -> Exchanging<'a> {
+        Box::pin(std::future::ready(Err(WireFault::NotSent)))
     }
 }
 
