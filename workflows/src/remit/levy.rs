@@ -117,19 +117,21 @@ impl Remit {
     }
 
     /// `CLOSE` after our CONTINUE (safety.md §7): levied only on proof.
-    fn levy_closed(mut self, seen: &OrderSeen, acknowledged: bool, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+    fn levy_closed(self, seen: &OrderSeen, acknowledged: bool, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         let same_time = self.facts.proof.as_ref().is_some_and(|proof| seen.arising_time == Some(proof.paid_at));
         let by_time = input.unsplit && same_time;
         let known_applied = acknowledged || self.facts.running;
         if let Some(close_time) = self.facts.notice {
-            let before_ours =
-                !known_applied && self.facts.decided_at.is_some_and(|decided| close_time + cx.params.skew < decided);
-            if !before_ours {
-                return self.contradict("a close notice came, and CONTINUE was sent", cx);
-            }
-            let provider = Self::provider_closed(input, cx);
-            let shut = self.shut_gate(cx);
-            return self.closed_paid(provider, input, cx).with_first(shut);
+            // A time before our decision proves nothing either: the decision rests on a live ACCEPT, which denies it. Had the
+            // levy run, levying again would tax the person twice; people look which of the two was wrong.
+            let before_ours = self.facts.decided_at.is_some_and(|decided| close_time + cx.params.skew < decided);
+            return self.contradict(
+                match before_ours {
+                    true => "a close notice names a time before our decision, when a query still showed ACCEPT",
+                    false => "a close notice came, and CONTINUE was sent",
+                },
+                cx,
+            );
         }
         if !known_applied {
             // Nothing but the evidence of our own time can tell a levy from another's close.

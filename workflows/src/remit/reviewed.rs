@@ -356,3 +356,15 @@ fn evidence_that_waits_for_its_second_person_holds_the_cancel() {
         assert_eq!(shut.step(&input(), &lapsed), Step::Record(Event::CancelDecided), "a proposal lapses after a day");
     });
 }
+
+/// Found by the model checker: the notice was false, the levy had run, and the remit was to be levied again.
+#[test]
+fn a_notice_from_before_the_decision_does_not_prove_that_a_levied_remit_was_closed() {
+    at(72, |cx| {
+        let noticed = Event::NoticeSeen { close_time: Some(specimen_time(9)) };
+        let in_doubt = go(go(specimen("confirm_in_doubt"), noticed, cx).state, seen(RemitStatus::Accepted), cx).state;
+        let next = go(in_doubt, seen(RemitStatus::Closed), cx);
+        assert!(next.state.name() == "contradicted" && opens(&next, "contradiction"), "two persons look");
+        assert_eq!(go(next.state, resolved("levied", Some(given(9))), cx).state.name(), "levied");
+    });
+}

@@ -260,8 +260,8 @@ fn race_continue_in_doubt_and_a_notice() {
         assert_eq!(go(noticed(72), seen(RemitStatus::Closed), cx).state.name(), "contradicted", "undecidable");
         assert_eq!(
             go(noticed(9), seen(RemitStatus::Closed), cx).state.name(),
-            "auto_closed_paid",
-            "closed before our first send"
+            "contradicted",
+            "a live ACCEPT denies it"
         );
     });
 }
