@@ -1,9 +1,10 @@
 //! The models and their bounds.
 
+use crate::bank::Bank;
 use crate::checker::{Model, is, minutes, shut, start};
 use crate::create::{self, Provider, Repeat};
 use crate::kept::Kept;
-use crate::remit::{self, Bank, Outside, Scope};
+use crate::remit::{self, Outside, Scope};
 use crate::world::World;
 use domain::InstanceId;
 use stateright::Property;
@@ -17,6 +18,14 @@ use workflows::{Freezes, Params, Policy};
 
 const ME: InstanceId = InstanceId(Uuid::from_u128(0x0196_0000_0000_7000_8000_0000_0000_0001));
 const PARENT: InstanceId = InstanceId(Uuid::from_u128(0x0196_0000_0000_7000_8000_0000_0000_0002));
+
+/// Minutes after the first send. The quarantine is 4: late messages are late by up to two instants.
+pub(crate) const CREATE: &[u64] = &[0, 2, 4, 6, 8];
+/// A permit, its expiry, just before `pay_cutoff` and after, past D, past the 72 h.
+pub(crate) const PAY: &[u64] = &[0, 1500, 2630, 2650, 4210, 4330];
+/// A decision ten hours in, its probes, and the 72 h.
+pub(crate) const CONFIRM: &[u64] = &[600, 602, 604, 606, 608, 4325, 4327];
+pub(crate) const CANCEL: &[u64] = &[600, 602, 604, 606, 608, 4325, 4327];
 
 fn params(changes: &[(&str, &str)]) -> Params {
     let changes = changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -80,7 +89,7 @@ fn remit(name: &'static str, instants: &[u64], sometimes: Vec<Property<Model<Out
 }
 
 /// One remit from its first permit to its decision: permits, bank, reports, cut-off, deadline, and the 72 h.
-pub(crate) fn pay(surprises: u8, asks: u8, instants: &[u64]) -> Model<Outside> {
+pub(crate) fn pay(surprises: u8, asks: u8, skews: &[i8], instants: &[u64]) -> Model<Outside> {
     let sometimes = vec![
         reached("permitted"),
         reached("payout_in_doubt"),
@@ -96,9 +105,11 @@ pub(crate) fn pay(surprises: u8, asks: u8, instants: &[u64]) -> Model<Outside> {
     ];
     let mut model = remit("PAY", instants, sometimes);
     let scope = Scope { asks, cancels: true, until_sent: true };
-    let outside = Outside::new(scope, false, false);
-    let remit = Remit::new(true, model.instants[0], model.params.slow_look);
-    model.starts.push(start(remit, outside, surprises, -30, model.instants[0]));
+    for skew in skews {
+        let outside = Outside::new(scope, false, false);
+        let remit = Remit::new(true, model.instants[0], model.params.slow_look);
+        model.starts.push(start(remit, outside, surprises, *skew, model.instants[0]));
+    }
     model
 }
 

@@ -178,7 +178,7 @@ impl Far for Provider {
         }
         if at.left > 0 {
             acts.push(Act::CancelAsked);
-            acts.extend(MOVES.into_iter().filter(|name| at.ledger.offers(name)).map(Act::Resolve));
+            acts.extend(MOVES.into_iter().filter(|name| !at.unread && at.ledger.offers(name)).map(Act::Resolve));
         }
     }
 

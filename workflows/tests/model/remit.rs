@@ -1,9 +1,11 @@
 //! The remit's outside: the provider's side of it, the bank, the payer and people. All of them tell the truth, late, twice or
 //! never; the provider may close by itself, show odd words, and read lagging copies.
 
+use crate::bank::{Bank, Word, settled, words};
 use crate::rules::{Broken, Rule};
+use crate::truth::kept_to;
 use crate::world::{Far, Here, How, Sight};
-use domain::levy::{NextStep, OrderSeen, OrderStatus, RemitSeen, RemitStatus};
+use domain::levy::{NextStep, RemitStatus};
 use domain::{Answer, Fault, Refusal, Request, Time, Verdict};
 use uuid::Uuid;
 use workflows::machine::Machine;
@@ -23,31 +25,6 @@ pub(crate) enum Side {
     AutoClosed,
     /// Closed by somebody else.
     ClosedByOthers,
-}
-
-/// One attempt at the bank, under one permit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Bank {
-    /// The payer holds the permit: it may have paid, it may yet pay.
-    Handed,
-    /// The payer has attested that it will never be used.
-    Attested,
-    /// The bank does not know yet.
-    Pending,
-    Paid(Time),
-    Failed,
-    /// 退票.
-    Returned(Time),
-}
-
-/// What a payer may report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Word {
-    Paid,
-    Failed,
-    Unknown,
-    Returned,
-    Attested,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -78,7 +55,7 @@ pub(crate) struct Outside {
     /// A query shows `arising_time` once it was given.
     pub(crate) shows_time: bool,
     pub(crate) slots: Vec<(Uuid, Bank)>,
-    /// The time at which a query last said ACCEPT, and said nothing else since.
+    /// The time at which a query last said ACCEPT.
     pub(crate) accepted: Option<Time>,
     pub(crate) applied_time: Option<Time>,
     pub(crate) asked: u8,
@@ -150,61 +127,8 @@ impl Outside {
         })
     }
 
-    fn pending(&self) -> bool {
+    pub(crate) fn pending(&self) -> bool {
         self.slots.iter().any(|(_, bank)| matches!(bank, Bank::Pending))
-    }
-
-    fn answer(&self, side: Side, word: Option<&str>) -> Verdict<Answer> {
-        let quote = input();
-        let status = match side {
-            _ if word.is_some() => RemitStatus::Unknown(word.unwrap_or_default().into()),
-            Side::Open => RemitStatus::Accepted,
-            Side::Running => RemitStatus::Processing,
-            Side::Remitted => RemitStatus::Remitted,
-            Side::LevyClosed | Side::Cancelled | Side::AutoClosed | Side::ClosedByOthers => RemitStatus::Closed,
-        };
-        let remit = RemitSeen {
-            provider_order_id: quote.provider_order_id,
-            tax_agent_location_id: quote.tax_agent_location_id,
-            amount: quote.amount,
-            fee: quote.fee,
-            actual_amount: quote.actual_amount,
-            compensate_fee: quote.compensate_fee,
-            sum_fee: quote.sum_fee,
-            status,
-        };
-        let levied = matches!(side, Side::Running | Side::Remitted | Side::LevyClosed);
-        Verdict::Done(Answer::OrderSeen(OrderSeen {
-            request_id: quote.request_id,
-            status: OrderStatus::Closed,
-            remits: vec![remit],
-            fail_reason: None,
-            accept_time: Some(quote.accept_time),
-            arising_time: self.applied_time.filter(|_| levied && self.shows_time),
-            same_card: Some(true),
-        }))
-    }
-
-    /// What the provider may have done by itself since the last look.
-    fn next(&self, at: &Here<'_, Remit>) -> Vec<(&'static str, Side, bool)> {
-        let due = at.now + at.skew >= input().first_sent + std::time::Duration::from_secs(72 * 3600 - 60);
-        let mut next = Vec::new();
-        match self.side {
-            Side::Open => {
-                if due {
-                    next.push(("the query shows CLOSE: the 72 h are over", Side::AutoClosed, false));
-                }
-                if at.left > 0 {
-                    next.push(("the query shows CLOSE: closed by others", Side::ClosedByOthers, true));
-                }
-            }
-            Side::Running => {
-                next.push(("the query shows REMIT", Side::Remitted, false));
-                next.push(("the query shows CLOSE: levied", Side::LevyClosed, false));
-            }
-            Side::Remitted | Side::LevyClosed | Side::Cancelled | Side::AutoClosed | Side::ClosedByOthers => {}
-        }
-        next
     }
 
     /// The moves that a truthful person may make.
@@ -236,30 +160,6 @@ impl Outside {
     }
 }
 
-/// What a truthful payer may say: the news, or an older word again.
-fn words(bank: Bank) -> &'static [Word] {
-    match bank {
-        Bank::Handed => &[Word::Paid, Word::Failed, Word::Unknown, Word::Attested],
-        Bank::Attested => &[Word::Attested],
-        Bank::Pending => &[Word::Paid, Word::Failed, Word::Unknown],
-        Bank::Paid(_) => &[Word::Paid, Word::Unknown, Word::Returned],
-        Bank::Failed => &[Word::Failed, Word::Unknown],
-        Bank::Returned(_) => &[Word::Returned, Word::Paid],
-    }
-}
-
-/// The attempt as it is when this is said of it.
-fn settled(bank: Bank, word: Word, now: Time) -> Bank {
-    match (bank, word) {
-        (Bank::Handed | Bank::Pending, Word::Paid) => Bank::Paid(now),
-        (Bank::Handed | Bank::Pending, Word::Failed) => Bank::Failed,
-        (Bank::Handed, Word::Unknown) => Bank::Pending,
-        (Bank::Handed, Word::Attested) => Bank::Attested,
-        (Bank::Paid(paid_at), Word::Returned) => Bank::Returned(paid_at),
-        (_, Word::Paid | Word::Failed | Word::Unknown | Word::Attested | Word::Returned) => bank,
-    }
-}
-
 impl Far for Outside {
     type Machine = Remit;
     type Act = Act;
@@ -278,7 +178,8 @@ impl Far for Outside {
             if self.scope.cancels {
                 acts.push(Act::CancelAsked);
             }
-            let may = |name: &&str| at.ledger.offers(name) && self.truthful(name);
+            // A case is answered once: the next answer waits until this one is heard.
+            let may = |name: &&str| !at.unread && at.ledger.offers(name) && self.truthful(name);
             acts.extend(MOVES.into_iter().filter(may).map(Act::Resolve));
         }
     }
@@ -336,38 +237,14 @@ impl Far for Outside {
             Act::Notice | Act::CancelAsked | Act::Resolve(_) => true,
             Act::Ask => false,
             // The first word of the payer is expected; a word again, and a return, are not.
-            Act::Report(slot, _) => !matches!(self.slots[*slot].1, Bank::Handed | Bank::Pending),
+            Act::Report(slot, word) => {
+                !matches!((self.slots[*slot].1, word), (Bank::Handed, _) | (Bank::Pending, Word::Paid | Word::Failed))
+            }
         }
     }
 
     fn sights(&self, at: &Here<'_, Remit>) -> Vec<Sight<Self>> {
-        let sight = |word, side: Side, surprise| {
-            let mut far = self.clone();
-            far.becomes(side, at.now);
-            far.accepted = (side == Side::Open).then_some(at.now);
-            Sight { word, answer: far.answer(side, None), far, surprise }
-        };
-        let mut sights = vec![sight(shown(self.side), self.side, false)];
-        sights.extend(self.next(at).into_iter().map(|(word, side, surprise)| sight(word, side, surprise)));
-        if at.left == 0 {
-            return sights;
-        }
-        if let Some((before, _)) = self.before.filter(|(_, since)| at.now < *since + at.quarantine) {
-            let mut far = self.clone();
-            far.accepted = (before == Side::Open).then_some(at.now);
-            sights.push(Sight {
-                word: "a lagging copy answers",
-                answer: self.answer(before, None),
-                far,
-                surprise: true,
-            });
-        }
-        let odd = self.answer(self.side, Some("FROZEN"));
-        let far = Self { accepted: None, ..self.clone() };
-        sights.push(Sight { word: "the query shows an unknown word", answer: odd, far, surprise: true });
-        let answer = Verdict::Unsure(Fault::Timeout);
-        sights.push(Sight { word: "the query fails", answer, far: self.clone(), surprise: true });
-        sights
+        self.shows(at)
     }
 
     fn hows(&self, _: &Request, at: &Here<'_, Remit>) -> Vec<How> {
@@ -448,7 +325,7 @@ impl Far for Outside {
                 self.slots.push((permit.id, Bank::Handed));
             }
         }
-        self.ends_well(at)?;
+        self.ends_well(before, at)?;
         kept_to(before, at)
     }
 
@@ -464,102 +341,5 @@ impl Far for Outside {
         // A levy may yet come back from the bank; the rest is quiet.
         let quiet = matches!(remit.at, At::Cancelled | At::AutoClosedUnpaid | At::ReturnedAfterLevy);
         quiet || (sent && self.scope.until_sent)
-    }
-}
-
-impl Outside {
-    /// No end is reached by doubt.
-    fn ends_well(&self, at: &Here<'_, Remit>) -> Result<(), Broken> {
-        let wrong = |how| Err(Broken::new(Rule::Doubt, how));
-        match &at.machine.at {
-            At::Levied { .. } | At::Levying { .. } if !self.applied() => wrong("levied, and CONTINUE is not applied"),
-            At::Cancelled | At::AutoClosedUnpaid | At::ClosedExternally | At::AutoClosedPaid
-                if self.side == Side::Open =>
-            {
-                wrong("at rest, and the provider has it open")
-            }
-            At::Cancelled | At::AutoClosedUnpaid | At::ClosedExternally | At::AutoClosedPaid if self.applied() => {
-                wrong("closed, and the levy runs")
-            }
-            At::Cancelled | At::AutoClosedUnpaid | At::ClosedExternally | At::AutoClosedPaid
-                if at.ledger.live() > 0 || self.pending() =>
-            {
-                wrong("at rest, and a payment is under way")
-            }
-            At::Cancelled | At::AutoClosedUnpaid if self.paid_at().is_some() && at.ledger.cases.is_empty() => {
-                wrong("closed unpaid, and the bank has paid")
-            }
-            At::AutoClosedPaid if !at.ledger.case("auto_closed_paid") => wrong("an incident without its case"),
-            At::Open { .. }
-            | At::Permitted(_)
-            | At::Paying(_)
-            | At::PayoutInDoubt { .. }
-            | At::Paid
-            | At::Confirming { .. }
-            | At::ConfirmInDoubt { .. }
-            | At::Levying { .. }
-            | At::Levied { .. }
-            | At::GateClosed { .. }
-            | At::Cancelling { .. }
-            | At::CancelInDoubt { .. }
-            | At::Cancelled
-            | At::AutoClosedUnpaid
-            | At::AutoClosedPaid
-            | At::ClosedExternally
-            | At::Contradicted { .. }
-            | At::ReturnedAfterLevy
-            | At::NeedsOperator { .. } => Ok(()),
-        }
-    }
-}
-
-/// Where a remit stands: what is decided is never undecided, and rest is left by drawn arrows only (S-H).
-fn kept_to(before: &Remit, at: &Here<'_, Remit>) -> Result<(), Broken> {
-    let (from, to) = (before.at.name(), at.machine.at.name());
-    let drawn = matches!(
-        (from, to),
-        ("levied", "returned_after_levy")
-            | ("auto_closed_paid" | "closed_externally", "levied" | "returned_after_levy")
-    );
-    let rests = |name: &str| Remit::STATES.iter().any(|(state, rest)| *rest && *state == name);
-    if rests(from) && from != to && !drawn {
-        return Err(Broken::new(Rule::H, format!("{from} was left for {to}")));
-    }
-    let undecided = ["open", "permitted", "paying", "payout_in_doubt", "paid", "gate_closed"].contains(&to);
-    if undecided && at.ledger.decision.is_some() {
-        return Err(Broken::new(Rule::H, format!("{to}, and it is decided")));
-    }
-    if at.machine.facts.proof.is_none() && at.ledger.stands().is_some() {
-        return Err(Broken::new(Rule::H, "the evidence is forgotten"));
-    }
-    if at.ledger.gate && !at.machine.facts.gate_shut {
-        return Err(Broken::new(Rule::H, "the closed gate is forgotten"));
-    }
-    let known = live_in(&at.machine.at);
-    if at.ledger.live() != usize::from(known) {
-        return Err(Broken::new(Rule::H, format!("{to} does not know its live permit")));
-    }
-    Ok(())
-}
-
-fn live_in(at: &At) -> bool {
-    match at {
-        At::Permitted(payout) | At::Paying(payout) | At::PayoutInDoubt { payout, .. } => payout.state.live(),
-        At::Contradicted { payout, .. } => payout.as_ref().is_some_and(|payout| payout.state.live()),
-        At::NeedsOperator { back, .. } => live_in(back),
-        At::Open { .. } | At::Paid | At::Confirming { .. } | At::ConfirmInDoubt { .. } | At::Levying { .. } => false,
-        At::Levied { .. } | At::GateClosed { .. } | At::Cancelling { .. } | At::CancelInDoubt { .. } => false,
-        At::Cancelled | At::AutoClosedUnpaid | At::AutoClosedPaid | At::ClosedExternally | At::ReturnedAfterLevy => {
-            false
-        }
-    }
-}
-
-fn shown(side: Side) -> &'static str {
-    match side {
-        Side::Open => "the query shows ACCEPT",
-        Side::Running => "the query shows PROCESS",
-        Side::Remitted => "the query shows REMIT",
-        Side::LevyClosed | Side::Cancelled | Side::AutoClosed | Side::ClosedByOthers => "the query shows CLOSE",
     }
 }

@@ -49,6 +49,8 @@ pub(crate) struct Here<'a, M: Machine> {
     pub(crate) now: Time,
     /// Surprises that may still happen.
     pub(crate) left: u8,
+    /// A letter waits to be read.
+    pub(crate) unread: bool,
     /// Requests under way.
     pub(crate) flights: usize,
     /// How long a request may be under way, and a copy may lag.
