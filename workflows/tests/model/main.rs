@@ -81,6 +81,18 @@ fn cancel_is_safe_in_every_interleaving() {
 
 #[test]
 #[ignore = "minutes: `tests/run --all`"]
+fn create_is_safe_with_three_surprises() {
+    holds(bounds::create(3, bounds::CREATE));
+}
+
+#[test]
+#[ignore = "minutes: `tests/run --all`"]
+fn cancel_is_safe_with_three_surprises() {
+    holds(bounds::cancel(3, bounds::CANCEL));
+}
+
+#[test]
+#[ignore = "minutes: `tests/run --all`"]
 fn confirm_is_safe_with_two_surprises() {
     holds(bounds::confirm(2, bounds::CONFIRM));
 }

@@ -19,6 +19,8 @@ mod world;
 use checker::Model;
 use domain::planted::{Bug, plant};
 use stateright::{Checker, Expectation, HasDiscoveries, Model as _};
+use std::fs;
+use std::path::Path;
 use world::Far;
 
 /// Where a planted bug must be noticed.
@@ -27,9 +29,12 @@ enum Killer {
     Pay,
     Confirm,
     Cancel,
-    /// What lies outside the machines and their turns: a test of this name kills it.
-    Elsewhere(&'static str),
+    /// It lies outside the machines and their turns: [`ELSEWHERE`] kills it.
+    Elsewhere,
 }
+
+/// The proof of what the models cannot see, by its file and its name.
+const ELSEWHERE: (&str, &str) = ("crates/engine/tests/planted.rs", "a_bug_outside_the_machines_is_found");
 
 /// One line per bug; a new one does not compile without.
 fn killer(bug: Bug) -> Killer {
@@ -44,10 +49,16 @@ fn killer(bug: Bug) -> Killer {
         Bug::PermitAfterCutoff | Bug::SecondPermit | Bug::PermitOnStaleRemit => Killer::Pay,
         Bug::CancelPermitted | Bug::NoticeCloses => Killer::Pay,
         Bug::ArisingTimeIsNow => Killer::Confirm,
-        Bug::AckBeforeCommit => Killer::Elsewhere("the simulation: a callback is acknowledged by what is stored"),
-        Bug::BelieveBadSignature => Killer::Elsewhere("the simulation: a forged answer reaches the provider's adapter"),
-        Bug::BelieveForeignAnswer => Killer::Elsewhere("the simulation: an answer of another order is handed over"),
+        Bug::AckBeforeCommit | Bug::BelieveBadSignature | Bug::BelieveForeignAnswer => Killer::Elsewhere,
     }
+}
+
+/// The other proof, if it is there and plants this bug.
+fn proved_elsewhere(bug: Bug) -> Option<String> {
+    let (file, test) = ELSEWHERE;
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).ok()?;
+    let there = text.contains(&format!("fn {test}()")) && text.contains(&format!("Bug::{bug:?}"));
+    there.then(|| format!("outside the models; killed by {test} in {file}\n"))
 }
 
 /// Searches until a rule is broken: the rule, and the shortest way to it. `None`: everything held.
@@ -71,7 +82,7 @@ fn every_planted_bug_is_killed_by_the_rule_it_breaks() {
             Killer::Pay => kills(bounds::pay(1, 2, &[-30], bounds::PAY)),
             Killer::Confirm => kills(bounds::confirm(1, bounds::CONFIRM)),
             Killer::Cancel => kills(bounds::cancel(1, bounds::CANCEL)),
-            Killer::Elsewhere(place) => Some(format!("not of this model. {place}\n")),
+            Killer::Elsewhere => proved_elsewhere(bug),
         };
         plant(None);
         println!("{bug:?}: {}", killed.as_deref().unwrap_or("ALIVE"));

@@ -40,6 +40,10 @@ pub(crate) enum Say {
     Silence,
     /// It arrives and works, and our worker dies.
     Panic,
+    /// It arrives and works, and the answer's signature is no signature.
+    Unsigned,
+    /// It arrives and works, and the answer is about another order.
+    Another,
 }
 
 type Watcher = Box<dyn Fn(&str) + Send + Sync>;
@@ -217,14 +221,16 @@ impl Provider {
         if let Some(watcher) = self.watcher.lock().unwrap().as_ref() {
             watcher(name);
         }
-        let (code, data) = self.answer(name, &req["data"]);
+        let (code, mut data) = self.answer(name, &req["data"]);
         match say {
             Some(Say::Silence) => return Err(WireFault::Timeout),
             Some(Say::Panic) => panic!("the worker dies in the call"),
-            Some(Say::NotThere) | None => {}
+            Some(Say::Another) => data["request_id"] = json!("another"),
+            Some(Say::NotThere | Say::Unsigned) | None => {}
         }
         let body = json!({ "name": name, "code": code, "message": "", "data": data }).to_string().into_bytes();
-        Ok(WireAnswer { status: 200, headers: vec![("Api-Sign".into(), sign(&body))], body })
+        let signed = if matches!(say, Some(Say::Unsigned)) { sign(b"something else") } else { sign(&body) };
+        Ok(WireAnswer { status: 200, headers: vec![("Api-Sign".into(), signed)], body })
     }
 }
 
