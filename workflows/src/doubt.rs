@@ -45,10 +45,12 @@ impl Doubt {
         self
     }
 
-    /// A successful probe said "not applied". It counts only after the quarantine, and apart from the one before.
-    pub fn negative(mut self, now: Time, params: &Params) -> Self {
-        let apart = self.last_negative.is_none_or(|last| now.since(last) >= params.probe_spacing);
-        let quiet = now >= self.last_sent + params.quarantine || planted(Bug::SkipQuarantine);
+    /// A successful probe said "not applied". It counts only when it was *asked* after the quarantine, and apart from the
+    /// answer before: however late an answer comes, it may tell of the moment of its question.
+    pub fn negative(mut self, asked_at: Time, now: Time, params: &Params) -> Self {
+        let asked_at = if planted(Bug::ProbeCountsByAnswer) { now } else { asked_at };
+        let apart = self.last_negative.is_none_or(|last| asked_at.since(last) >= params.probe_spacing);
+        let quiet = asked_at >= self.last_sent + params.quarantine || planted(Bug::SkipQuarantine);
         if quiet && apart {
             self.negatives += 1;
             self.last_negative = Some(now);
@@ -100,15 +102,28 @@ mod tests {
         let params = Params::default();
         let mut doubt = Doubt::new(at(0), at(0));
         for seconds in [0, 5, 20, 80, 299] {
-            doubt = doubt.negative(at(seconds), &params);
+            doubt = doubt.negative(at(seconds), at(seconds), &params);
             assert_eq!(doubt.negatives, 0, "before the quarantine");
         }
         assert_eq!(doubt.look_at, at(300), "the next look waits for the quarantine");
-        doubt = doubt.negative(at(300), &params);
-        doubt = doubt.negative(at(330), &params);
+        doubt = doubt.negative(at(300), at(300), &params);
+        doubt = doubt.negative(at(330), at(330), &params);
         assert!(!doubt.disproved(), "30 seconds apart is not apart");
-        doubt = doubt.negative(at(360), &params);
+        doubt = doubt.negative(at(360), at(360), &params);
         assert!(doubt.disproved());
+    }
+
+    #[test]
+    fn s_g_a_negative_counts_from_its_question_however_late_its_answer_comes() {
+        let params = Params::default();
+        let doubt = Doubt::new(at(0), at(0));
+        let early = doubt.clone().negative(at(299), at(329), &params);
+        assert_eq!((early.negatives, early.asked), (0, 1), "asked before the quarantine had ended");
+        let once = doubt.negative(at(300), at(330), &params);
+        assert_eq!(once.negatives, 1);
+        let near = once.clone().negative(at(389), at(419), &params);
+        assert_eq!(near.negatives, 1, "asked 59 seconds after an answer that may be as young as its arrival");
+        assert!(once.negative(at(390), at(391), &params).disproved());
     }
 
     #[test]

@@ -123,7 +123,9 @@ pub enum Event {
         fault: Fault,
     },
     Seen(OrderSeen),
-    Absent,
+    Absent {
+        asked_at: Time,
+    },
     LookFailed {
         fault: Fault,
     },
@@ -221,7 +223,7 @@ impl Machine for Order {
         match verdict {
             Verdict::Done(Answer::OrderAccepted { accept_time }) => Event::Created { sent_at, accept_time },
             Verdict::Done(Answer::OrderSeen(seen)) => Event::Seen(seen),
-            Verdict::Done(Answer::OrderAbsent) => Event::Absent,
+            Verdict::Done(Answer::OrderAbsent) => Event::Absent { asked_at: sent_at },
             Verdict::Done(Answer::RemitDecided) => Event::LookFailed { fault: Fault::Unbound },
             Verdict::Refused(refusal) if creating => Event::CreateRefused { sent_at, refusal },
             Verdict::Unsure(fault) if creating => Event::CreateUnsure { sent_at, fault },
@@ -253,7 +255,7 @@ impl Machine for Order {
             Event::CreateUnsure { sent_at, .. } => self.create_in_doubt(sent_at, None, cx),
             Event::WorkerLost => self.worker_lost(cx),
             Event::Seen(seen) => self.seen(&seen, input, cx),
-            Event::Absent => self.absent(cx),
+            Event::Absent { asked_at } => self.absent(asked_at, cx),
             Event::LookFailed { fault } => self.look_failed(&fault, cx),
             Event::GateOpened => self.gate_opened(cx),
             Event::Held(hold) => self.held(hold, cx),

@@ -119,7 +119,10 @@ pub enum Event {
         by: String,
     },
     // From calls.
-    Seen(OrderSeen),
+    Seen {
+        asked_at: Time,
+        order: OrderSeen,
+    },
     /// The query found no such order.
     Absent,
     LookFailed {
@@ -248,7 +251,7 @@ impl Machine for Remit {
     fn answered(&self, request: &Request, sent_at: Time, verdict: Verdict<Answer>) -> Event {
         let deciding = matches!(request, Request::DecideRemit { .. });
         match verdict {
-            Verdict::Done(Answer::OrderSeen(seen)) => Event::Seen(seen),
+            Verdict::Done(Answer::OrderSeen(order)) => Event::Seen { asked_at: sent_at, order },
             Verdict::Done(Answer::OrderAbsent) => Event::Absent,
             Verdict::Done(Answer::RemitDecided) => Event::Acknowledged { sent_at },
             Verdict::Refused(refusal) if deciding => Event::DecisionRefused { sent_at, refusal },
@@ -303,7 +306,7 @@ impl Machine for Remit {
             Event::CaseResolved { case, r#move, evidence, by } => {
                 Some(self.resolved(&case, &r#move, evidence, &by, input, cx))
             }
-            Event::Seen(seen) => self.seen(&seen, input, cx),
+            Event::Seen { asked_at, order } => self.seen(&order, asked_at, input, cx),
             Event::Absent => self.look_failed(input, cx),
             Event::LookFailed { .. } => self.look_failed(input, cx),
             Event::Acknowledged { sent_at } => self.acknowledged(sent_at, cx),
@@ -321,7 +324,7 @@ impl Machine for Remit {
 
     /// What rests on a live query must be committed while that query is fresh (S-C).
     fn not_after(event: &Event, cx: &Cx<'_>) -> Option<Time> {
-        (matches!(event, Event::Seen(_)) && !planted(Bug::PermitOnStaleRemit))
+        (matches!(event, Event::Seen { .. }) && !planted(Bug::PermitOnStaleRemit))
             .then(|| cx.real + cx.params.observation_age)
     }
 

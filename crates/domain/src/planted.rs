@@ -27,6 +27,8 @@ bugs! {
     SkipQuarantine,
     /// One negative probe is enough for a re-send (S-G).
     OneProbeIsEnough,
+    /// A negative probe counts by the time of its answer, not of its question (S-G).
+    ProbeCountsByAnswer,
     /// "Not found" ends an order as rejected (P02).
     NotFoundIsFailed,
     /// Near the deadline CONTINUE goes without evidence (S-A, P19).

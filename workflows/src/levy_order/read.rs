@@ -9,7 +9,7 @@ use crate::{levy_order::Input, quote};
 use domain::levy::{OrderSeen, OrderStatus, RemitSeen};
 use domain::planted::{Bug, planted};
 use domain::record::{Severity, Spawn, Write};
-use domain::{Fault, InstanceId};
+use domain::{Fault, InstanceId, Time};
 use serde_json::json;
 
 /// Questions that the remits answer by being there.
@@ -119,14 +119,14 @@ impl Order {
     }
 
     /// "Not found": proof only after the quarantine, twice, apart (P02).
-    pub(super) fn absent(self, cx: &Cx<'_>) -> Option<Next<Self>> {
+    pub(super) fn absent(self, asked_at: Time, cx: &Cx<'_>) -> Option<Next<Self>> {
         if let Order::CreateInDoubt { sends: 1, refused: Some(refusal), .. } = &self {
             return Some(Self::rejected(refusal.to_string(), cx));
         }
         if planted(Bug::NotFoundIsFailed) {
             return Some(Self::rejected("not found".into(), cx));
         }
-        self.looked_in_vain(|doubt| doubt.negative(cx.now, cx.params), cx)
+        self.looked_in_vain(|doubt| doubt.negative(asked_at, cx.now, cx.params), cx)
     }
 
     /// A failing query is never proof of failure (§10). But a definite refusal of a first send stands unless a query *shows* the

@@ -167,7 +167,7 @@ fn events() -> Vec<Event> {
         Event::Seen(sight(OrderStatus::Closed, vec![], None)),
         Event::Seen(sight(OrderStatus::Closed, split(), Some("部分失败"))),
         Event::Seen(sight(OrderStatus::Unknown("FROZEN".into()), vec![], None)),
-        Event::Absent,
+        Event::Absent { asked_at: specimen_time(10) },
         Event::LookFailed { fault: Fault::Timeout },
         Event::LookFailed { fault: Fault::UnknownCode("1404".into()) },
         Event::GateOpened,

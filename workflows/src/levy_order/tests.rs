@@ -112,7 +112,7 @@ fn p02_not_found_is_proof_only_after_the_quarantine_and_twice() {
         while order.name() == "create_in_doubt" {
             let cx = Cx { now, ..*cx };
             match order.step(&input(), &cx) {
-                Step::Call(Request::FindOrder { .. }) => order = go(order, Event::Absent, &cx).state,
+                Step::Call(Request::FindOrder { .. }) => order = go(order, Event::Absent { asked_at: now }, &cx).state,
                 Step::Record(event) => order = go(order, event, &cx).state,
                 Step::Wait(until) => now = until,
                 step @ (Step::Call(_) | Step::Ask(_) | Step::Release { .. } | Step::Rest) => panic!("{step:?}"),
@@ -143,7 +143,7 @@ fn p03_a_definite_refusal_stands_unless_a_query_shows_the_order() {
         let refusal = Refusal { code: "1009".into(), message: "额度".into() };
         let asked = go(specimen("creating"), Event::CreateRefused { sent_at: cx.now, refusal }, cx).state;
         assert!(matches!(asked.step(&input(), cx), Step::Call(Request::FindOrder { .. })), "one query confirms it");
-        assert_eq!(go(asked.clone(), Event::Absent, cx).state.name(), "rejected");
+        assert_eq!(go(asked.clone(), Event::Absent { asked_at: cx.now }, cx).state.name(), "rejected");
         assert_eq!(
             go(asked.clone(), Event::LookFailed { fault: Fault::UnknownCode("1404".into()) }, cx).state.name(),
             "rejected"
@@ -159,7 +159,11 @@ fn a_refusal_after_a_send_in_doubt_is_no_proof() {
         let again = Order::Creating { since: cx.now, first_sent: Some(specimen_time(0)), sends: 2, unwanted: false };
         let refusal = Refusal { code: "1009".into(), message: "held by our own first send".into() };
         let asked = go(again, Event::CreateRefused { sent_at: cx.now, refusal }, cx).state;
-        assert_eq!(go(asked, Event::Absent, cx).state.name(), "create_in_doubt", "the first send may still arrive");
+        assert_eq!(
+            go(asked, Event::Absent { asked_at: cx.now }, cx).state.name(),
+            "create_in_doubt",
+            "the first send may still arrive"
+        );
     });
 }
 

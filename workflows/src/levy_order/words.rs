@@ -49,7 +49,7 @@ impl Event {
             Event::CreateRefused { .. } => "CreateRefused",
             Event::CreateUnsure { .. } => "CreateUnsure",
             Event::Seen(_) => "Seen",
-            Event::Absent => "Absent",
+            Event::Absent { .. } => "Absent",
             Event::LookFailed { .. } => "LookFailed",
             Event::GateOpened => "GateOpened",
             Event::Held(_) => "Held",

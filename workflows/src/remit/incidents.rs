@@ -63,7 +63,7 @@ fn a_payment_without_a_permit_that_comes_back_before_the_decision_is_as_if_it_ha
 #[test]
 fn a_payment_without_a_permit_that_comes_back_while_continue_is_on_its_way_is_a_contradiction() {
     at(12, |cx| {
-        let sight = Event::Seen(sight(RemitStatus::Accepted, None));
+        let sight = Event::Seen { asked_at: cx.now, order: sight(RemitStatus::Accepted, None) };
         let confirming = go(bypassed(cx), sight, cx).state;
         assert_eq!(confirming.at.name(), "confirming");
         let undone = go(confirming, back(SERIAL), cx);

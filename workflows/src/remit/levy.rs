@@ -3,11 +3,13 @@
 use super::Remit;
 use super::cases::OF_CONFIRMING;
 use super::facts::{At, Input, Why};
+use super::read::Shown;
 use crate::cases;
 use crate::doubt::Doubt;
 use crate::machine::{Cx, Next};
 use crate::policy::{LeviedProof, LeviedTerminal};
-use domain::levy::{OrderSeen, RemitSeen, RemitStatus};
+use domain::Time;
+use domain::levy::{OrderSeen, RemitStatus};
 use domain::record::Severity;
 use serde_json::json;
 use std::time::Duration;
@@ -17,18 +19,14 @@ const AUTO_CLOSE: Duration = Duration::from_secs(72 * 3600);
 
 impl Remit {
     /// CONTINUE may have been applied.
-    pub(super) fn seen_confirming(
-        mut self,
-        seen: &OrderSeen,
-        remit: &RemitSeen,
-        input: &Input,
-        cx: &Cx<'_>,
-    ) -> Next<Self> {
+    pub(super) fn seen_confirming(mut self, shown: Shown<'_>, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         let unsent = matches!(self.at, At::Confirming { sends: 1, .. }) && cx.unsent;
-        match &remit.status {
+        match &shown.remit.status {
             // A notice before this look was stale: nothing of ours has left that it could be about.
-            RemitStatus::Accepted if unsent => self.still_open(input, cx).then(|remit| remit.not_applied(input, cx)),
-            RemitStatus::Accepted => self.not_applied(input, cx),
+            RemitStatus::Accepted if unsent => {
+                self.still_open(input, cx).then(|remit| remit.not_applied(shown, input, cx))
+            }
+            RemitStatus::Accepted => self.not_applied(shown, input, cx),
             RemitStatus::Processing | RemitStatus::Remitted if unsent => {
                 self.contradict("the levy runs before CONTINUE was sent", cx)
             }
@@ -37,46 +35,40 @@ impl Remit {
                 let shut = self.shut_gate(cx);
                 self.closed_paid(provider, input, cx).with_first(shut)
             }
-            RemitStatus::Processing | RemitStatus::Remitted => self.applied(seen, remit, input, cx),
+            RemitStatus::Processing | RemitStatus::Remitted => self.applied(shown, input, cx),
             RemitStatus::Closed => {
                 let acknowledged = matches!(self.at, At::ConfirmInDoubt { acknowledged: true, .. });
-                self.levy_closed(seen, acknowledged, input, cx)
+                self.levy_closed(shown.order, acknowledged, input, cx)
             }
             RemitStatus::Unknown(_) => Next::to(self),
         }
     }
 
     /// ACCEPT: CONTINUE is not applied, as far as this look can tell.
-    fn not_applied(self, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+    fn not_applied(self, shown: Shown<'_>, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         if let At::Confirming { sends, .. } = self.at {
             return self.go(At::Confirming { sends, seen_real: cx.real });
         }
         let At::ConfirmInDoubt { doubt, refusal, .. } = self.at.clone() else { return Next::to(self) };
         match refusal {
             Some(refusal) => self.park(Why::ConfirmRefused(refusal), cx),
-            None => self.negative(doubt, input, cx),
+            None => self.negative(doubt, shown.asked_at, input, cx),
         }
     }
 
-    fn applied(mut self, seen: &OrderSeen, remit: &RemitSeen, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+    fn applied(mut self, shown: Shown<'_>, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         let sent_at = self.facts.decided_at.unwrap_or(cx.now);
         self.facts.look(0, cx);
         let doubt = Doubt::new(sent_at, cx.now);
         let running = cases::close(OF_CONFIRMING, "the levy is running", cx);
         self.go(At::Levying { since: cx.now, sent_at, acknowledged: false, doubt })
             .with(running)
-            .then(|levying| levying.seen_levying(seen, remit, input, cx))
+            .then(|levying| levying.seen_levying(shown, input, cx))
     }
 
-    pub(super) fn seen_levying(
-        mut self,
-        seen: &OrderSeen,
-        remit: &RemitSeen,
-        input: &Input,
-        cx: &Cx<'_>,
-    ) -> Next<Self> {
+    pub(super) fn seen_levying(mut self, shown: Shown<'_>, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         let At::Levying { acknowledged, doubt, .. } = self.at.clone() else { return Next::to(self) };
-        match &remit.status {
+        match &shown.remit.status {
             RemitStatus::Remitted if cx.policy.levied_terminal_status != LeviedTerminal::Close => {
                 self.levied(input, cx)
             }
@@ -88,15 +80,15 @@ impl Remit {
                 // It runs: whatever a lagging copy said before counts no more.
                 Next::to(self.with_doubt(Doubt { asked, negatives: 0, last_negative: None, ..doubt }))
             }
-            RemitStatus::Closed => self.levy_closed(seen, acknowledged, input, cx),
-            RemitStatus::Accepted => self.acknowledged_yet_open(doubt, input, cx),
+            RemitStatus::Closed => self.levy_closed(shown.order, acknowledged, input, cx),
+            RemitStatus::Accepted => self.acknowledged_yet_open(doubt, shown.asked_at, input, cx),
             RemitStatus::Unknown(_) => Next::to(self),
         }
     }
 
     /// Queries keep showing ACCEPT after an acknowledged CONTINUE: a lagging copy at first, then a doubt with an alarm (§10.1).
-    fn acknowledged_yet_open(mut self, doubt: Doubt, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        let doubt = doubt.negative(cx.now, cx.params);
+    fn acknowledged_yet_open(mut self, doubt: Doubt, asked_at: Time, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+        let doubt = doubt.negative(asked_at, cx.now, cx.params);
         self.facts.look_at = doubt.look_at;
         if !doubt.disproved() {
             return Next::to(self.with_doubt(doubt));

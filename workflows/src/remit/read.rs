@@ -12,6 +12,16 @@ use domain::planted::{Bug, planted};
 use domain::record::{Decision, Severity, Write};
 use serde_json::json;
 
+/// What one live query showed.
+#[derive(Clone, Copy)]
+pub(super) struct Shown<'a> {
+    pub(super) order: &'a OrderSeen,
+    /// This remit in it.
+    pub(super) remit: &'a RemitSeen,
+    /// When the question left: "not applied" counts from then (safety.md §10).
+    pub(super) asked_at: Time,
+}
+
 impl Remit {
     /// A hint: look at once. Hints about what is settled change nothing.
     pub(super) fn hinted(mut self, notice: Option<Time>, cx: &Cx<'_>) -> Next<Self> {
@@ -65,8 +75,8 @@ impl Remit {
     }
 
     /// A probe said "not applied".
-    pub(super) fn negative(self, doubt: Doubt, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        let doubt = doubt.negative(cx.now, cx.params);
+    pub(super) fn negative(self, doubt: Doubt, asked_at: Time, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+        let doubt = doubt.negative(asked_at, cx.now, cx.params);
         let told = self.told_of_doubt(&doubt, input, cx);
         Next::to(self.with_doubt(doubt)).and(told)
     }
@@ -81,8 +91,8 @@ impl Remit {
     }
 
     /// The order as a live query showed it.
-    pub(super) fn seen(mut self, seen: &OrderSeen, input: &Input, cx: &Cx<'_>) -> Option<Next<Self>> {
-        let Some(remit) = seen.remits.iter().find(|remit| remit.provider_order_id == input.provider_order_id) else {
+    pub(super) fn seen(mut self, order: &OrderSeen, asked_at: Time, input: &Input, cx: &Cx<'_>) -> Option<Next<Self>> {
+        let Some(remit) = order.remits.iter().find(|remit| remit.provider_order_id == input.provider_order_id) else {
             return self.look_failed(input, cx);
         };
         self.facts.looks = 0;
@@ -90,14 +100,15 @@ impl Remit {
         if let RemitStatus::Unknown(word) = &remit.status {
             return self.seen_unknown(word, input, cx);
         }
+        let shown = Shown { order, remit, asked_at };
         match &self.at {
             At::Open { .. } | At::Permitted(_) | At::Paying(_) | At::PayoutInDoubt { .. } | At::GateClosed { .. } => {
-                Some(self.seen_undecided(seen, remit, input, cx))
+                Some(self.seen_undecided(order, remit, input, cx))
             }
             At::Paid => Some(self.seen_paid(remit, input, cx)),
-            At::Confirming { .. } | At::ConfirmInDoubt { .. } => Some(self.seen_confirming(seen, remit, input, cx)),
-            At::Levying { .. } => Some(self.seen_levying(seen, remit, input, cx)),
-            At::CancelInDoubt { .. } => Some(self.seen_cancelling(remit, input, cx)),
+            At::Confirming { .. } | At::ConfirmInDoubt { .. } => Some(self.seen_confirming(shown, input, cx)),
+            At::Levying { .. } => Some(self.seen_levying(shown, input, cx)),
+            At::CancelInDoubt { .. } => Some(self.seen_cancelling(shown, input, cx)),
             At::Cancelling { .. } => Some(Next::to(self)),
             At::Levied { .. } | At::Cancelled | At::AutoClosedUnpaid | At::AutoClosedPaid | At::ClosedExternally => {
                 None
@@ -260,15 +271,15 @@ impl Remit {
     }
 
     /// CANCEL may have been applied; CLOSE is consistent with it, whoever closed (§10.1).
-    fn seen_cancelling(self, remit: &RemitSeen, input: &Input, cx: &Cx<'_>) -> Next<Self> {
-        match &remit.status {
+    fn seen_cancelling(self, shown: Shown<'_>, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+        match &shown.remit.status {
             RemitStatus::Closed => self.finish(At::Cancelled, cx),
             RemitStatus::Processing | RemitStatus::Remitted => self.contradict("the levy runs after our CANCEL", cx),
             RemitStatus::Accepted => {
                 let At::CancelInDoubt { doubt, refusal, .. } = self.at.clone() else { return Next::to(self) };
                 match refusal {
                     Some(refusal) => self.park(Why::CancelRefused(refusal), cx),
-                    None => self.negative(doubt, input, cx),
+                    None => self.negative(doubt, shown.asked_at, input, cx),
                 }
             }
             RemitStatus::Unknown(_) => Next::to(self),

@@ -18,8 +18,8 @@ fn go(remit: Remit, event: Event, cx: &Cx<'_>) -> Next<Remit> {
     remit.apply(&input(), event, cx).unwrap()
 }
 
-fn seen(status: RemitStatus) -> Event {
-    Event::Seen(sight(status, None))
+fn seen(status: RemitStatus, cx: &Cx<'_>) -> Event {
+    Event::Seen { asked_at: cx.now, order: sight(status, None) }
 }
 
 fn opens(next: &Next<Remit>, kind: &str) -> bool {
@@ -75,7 +75,7 @@ fn s_g_a_refused_cancel_is_sent_again_only_after_probes() {
     at(20, |cx| {
         let refusal = Refusal { code: "0001".into(), message: "no".into() };
         let refused = go(specimen("cancelling"), Event::DecisionRefused { sent_at: cx.now, refusal }, cx).state;
-        let parked = go(refused, seen(RemitStatus::Accepted), cx).state;
+        let parked = go(refused, seen(RemitStatus::Accepted, cx), cx).state;
         let again = go(parked, resolved("retry", None), cx);
         assert_eq!(again.state.name(), "cancel_in_doubt");
         assert!(closes(&again, "cancel_refused"));
@@ -97,7 +97,7 @@ fn a_parked_remit_still_hears_the_report_of_its_live_payout() {
 #[test]
 fn a_contradicted_remit_still_hears_the_report_of_its_live_payout() {
     at(20, |cx| {
-        let parked = go(specimen("permitted"), seen(RemitStatus::Processing), cx).state;
+        let parked = go(specimen("permitted"), seen(RemitStatus::Processing, cx), cx).state;
         assert_eq!(parked.name(), "contradicted");
         assert_eq!(go(parked.clone(), resolved("closed", Some(given(9))), cx).state.name(), "contradicted", "live");
         let heard = go(parked, paid(PERMIT, "BK"), cx);
@@ -113,7 +113,7 @@ fn a_contradicted_remit_still_hears_the_report_of_its_live_payout() {
 #[test]
 fn s_a_money_that_came_back_while_parked_is_not_levied() {
     at(20, |cx| {
-        let parked = go(specimen("paid"), seen(RemitStatus::Unknown("FROZEN".into())), cx).state;
+        let parked = go(specimen("paid"), seen(RemitStatus::Unknown("FROZEN".into()), cx), cx).state;
         let returned = go(parked, Event::ReturnedReported { permit: PERMIT }, cx).state;
         assert!(returned.facts.proof.is_none());
         assert_eq!(go(returned, resolved("retry", None), cx).state.name(), "open");
@@ -150,7 +150,7 @@ fn s_d_a_word_about_an_old_attempt_does_not_end_the_live_one() {
     at(20, |cx| {
         let mut remit = go(specimen("permitted"), Event::FailedReported { permit: PERMIT }, cx).state;
         remit = go(remit, Event::PermitAsked { ask: Uuid::from_u128(1) }, cx).state;
-        remit = go(remit, seen(RemitStatus::Accepted), cx).state;
+        remit = go(remit, seen(RemitStatus::Accepted, cx), cx).state;
         let At::Permitted(second) = remit.at.clone() else { panic!() };
         let odd = go(remit, paid(PERMIT, "BK-late"), cx);
         let offered = odd
@@ -187,9 +187,9 @@ fn s_b_cancel_does_not_leave_for_what_is_reported_paid() {
 #[test]
 fn race_closed_before_continue_was_sent_is_auto_closed_paid() {
     at(73, |cx| {
-        let closed = go(specimen("confirming"), seen(RemitStatus::Closed), cx);
+        let closed = go(specimen("confirming"), seen(RemitStatus::Closed, cx), cx);
         assert!(closed.state.name() == "auto_closed_paid" && opens(&closed, "auto_closed_paid"));
-        assert_eq!(go(specimen("confirming"), seen(RemitStatus::Processing), cx).state.name(), "contradicted");
+        assert_eq!(go(specimen("confirming"), seen(RemitStatus::Processing, cx), cx).state.name(), "contradicted");
     });
 }
 
@@ -215,7 +215,7 @@ fn p07_a_wish_to_cancel_outlives_the_permit() {
 #[test]
 fn a_repeated_odd_word_is_one_case() {
     at(20, |cx| {
-        let unknown = || seen(RemitStatus::Unknown("FROZEN".into()));
+        let unknown = || seen(RemitStatus::Unknown("FROZEN".into()), cx);
         let once = go(specimen("permitted"), unknown(), cx);
         assert!(opens(&once, "unknown_status") && !opens(&go(once.state, unknown(), cx), "unknown_status"));
         let twice = go(specimen("levying"), paid(PERMIT, "BK9"), cx);
@@ -282,10 +282,10 @@ fn nobody_decides_under_a_freeze_and_looking_goes_on() {
         let all = crate::policy::Switch { scope: "all".into(), create: false, pay: false, confirm: true, cancel: true };
         let freezes = crate::Freezes(vec![all]);
         let frozen = Cx { freezes: &freezes, ..*cx };
-        let still = go(specimen("paid"), seen(RemitStatus::Accepted), &frozen).state;
+        let still = go(specimen("paid"), seen(RemitStatus::Accepted, cx), &frozen).state;
         assert_eq!(still.name(), "paid");
         assert_eq!(
-            go(still, seen(RemitStatus::Closed), &frozen).state.name(),
+            go(still, seen(RemitStatus::Closed, cx), &frozen).state.name(),
             "closed_externally",
             "found while frozen"
         );
@@ -332,12 +332,16 @@ fn s_h_one_stale_read_of_a_running_levy_lowers_no_belief() {
     at(11, |cx| {
         let mut remit = specimen("levying");
         remit.facts.running = true;
-        let stale = go(remit.clone(), seen(RemitStatus::Accepted), cx).state;
+        let stale = go(remit.clone(), seen(RemitStatus::Accepted, cx), cx).state;
         assert_eq!(stale.name(), "levying", "F57: a lagging copy");
-        let running = go(stale.clone(), seen(RemitStatus::Processing), cx).state;
-        assert_eq!(go(running, seen(RemitStatus::Closed), cx).state.name(), "levied");
+        let running = go(stale.clone(), seen(RemitStatus::Processing, cx), cx).state;
+        assert_eq!(go(running, seen(RemitStatus::Closed, cx), cx).state.name(), "levied");
         let later = Cx { now: cx.now + cx.params.probe_spacing, ..*cx };
-        assert_eq!(go(stale, seen(RemitStatus::Accepted), &later).state.name(), "contradicted", "it keeps to it");
+        assert_eq!(
+            go(stale, seen(RemitStatus::Accepted, &later), &later).state.name(),
+            "contradicted",
+            "it keeps to it"
+        );
     });
 }
 
@@ -362,8 +366,9 @@ fn evidence_that_waits_for_its_second_person_holds_the_cancel() {
 fn a_notice_from_before_the_decision_does_not_prove_that_a_levied_remit_was_closed() {
     at(72, |cx| {
         let noticed = Event::NoticeSeen { close_time: Some(specimen_time(9)) };
-        let in_doubt = go(go(specimen("confirm_in_doubt"), noticed, cx).state, seen(RemitStatus::Accepted), cx).state;
-        let next = go(in_doubt, seen(RemitStatus::Closed), cx);
+        let in_doubt =
+            go(go(specimen("confirm_in_doubt"), noticed, cx).state, seen(RemitStatus::Accepted, cx), cx).state;
+        let next = go(in_doubt, seen(RemitStatus::Closed, cx), cx);
         assert!(next.state.name() == "contradicted" && opens(&next, "contradiction"), "two persons look");
         assert_eq!(go(next.state, resolved("levied", Some(given(9))), cx).state.name(), "levied");
     });

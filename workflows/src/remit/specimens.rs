@@ -214,12 +214,12 @@ fn reports() -> Vec<Event> {
 /// What calls and time bring.
 fn facts() -> Vec<Event> {
     vec![
-        Event::Seen(sight(RemitStatus::Accepted, None)),
-        Event::Seen(sight(RemitStatus::Processing, None)),
-        Event::Seen(sight(RemitStatus::Remitted, None)),
-        Event::Seen(sight(RemitStatus::Closed, None)),
-        Event::Seen(sight(RemitStatus::Closed, Some(specimen_time(9)))),
-        Event::Seen(sight(RemitStatus::Unknown("FROZEN".into()), None)),
+        Event::Seen { asked_at: specimen_time(10), order: sight(RemitStatus::Accepted, None) },
+        Event::Seen { asked_at: specimen_time(10), order: sight(RemitStatus::Processing, None) },
+        Event::Seen { asked_at: specimen_time(10), order: sight(RemitStatus::Remitted, None) },
+        Event::Seen { asked_at: specimen_time(10), order: sight(RemitStatus::Closed, None) },
+        Event::Seen { asked_at: specimen_time(10), order: sight(RemitStatus::Closed, Some(specimen_time(9))) },
+        Event::Seen { asked_at: specimen_time(10), order: sight(RemitStatus::Unknown("FROZEN".into()), None) },
         Event::Absent,
         Event::LookFailed { fault: Fault::Timeout },
         Event::Acknowledged { sent_at: specimen_time(10) },

@@ -22,8 +22,8 @@ fn go(remit: Remit, event: Event, cx: &Cx<'_>) -> Next<Remit> {
     remit.apply(&input(), event, cx).unwrap()
 }
 
-fn seen(status: RemitStatus) -> Event {
-    Event::Seen(sight(status, None))
+fn seen(status: RemitStatus, cx: &Cx<'_>) -> Event {
+    Event::Seen { asked_at: cx.now, order: sight(status, None) }
 }
 
 fn decided(next: &Next<Remit>) -> Option<NextStep> {
@@ -78,7 +78,7 @@ fn s_a_continue_is_decided_only_with_evidence_and_a_live_accept() {
                 let Ok(next) = state.clone().apply(&specimens.input, event.clone(), cx) else { continue };
                 if decided(&next) == Some(NextStep::Continue) {
                     assert!(
-                        matches!(event, Event::Seen(_)) && state.at == At::Paid && next.state.facts.proof.is_some()
+                        matches!(event, Event::Seen { .. }) && state.at == At::Paid && next.state.facts.proof.is_some()
                     );
                 }
             }
@@ -130,7 +130,9 @@ fn s_c_a_permit_is_issued_only_to_a_live_accept_in_open() {
             for event in &specimens.events {
                 let Ok(next) = state.clone().apply(&specimens.input, event.clone(), cx) else { continue };
                 let issued = next.writes.iter().any(|write| matches!(write, Write::IssuePermit(_)));
-                let asked = matches!(state.at, At::Open { ask: Some(_) }) && *event == seen(RemitStatus::Accepted);
+                let accept = sight(RemitStatus::Accepted, None);
+                let shown = matches!(event, Event::Seen { order, .. } if *order == accept);
+                let asked = shown && matches!(state.at, At::Open { ask: Some(_) });
                 assert_eq!(issued, asked, "{} + {}", state.at.name(), event.name());
                 if issued {
                     assert_eq!(Remit::not_after(event, cx), Some(cx.real + cx.params.observation_age));
@@ -174,7 +176,7 @@ fn a_payday_from_permit_to_levied() {
         assert!(asked.writes.is_empty(), "the answer waits for the live query");
         let mut fresh = asked.state;
         fresh.facts.attempts = 0;
-        let permitted = go(fresh, seen(RemitStatus::Accepted), cx);
+        let permitted = go(fresh, seen(RemitStatus::Accepted, cx), cx);
         let At::Permitted(payout) = &permitted.state.at else { panic!("{:?}", permitted.state.at) };
         let paid = Paid {
             permit: payout.permit,
@@ -190,7 +192,7 @@ fn a_payday_from_permit_to_levied() {
             matches!(paid.state.step(&input(), cx), Step::Call(Request::FindOrder { .. })),
             "a live query comes before CONTINUE"
         );
-        let confirming = go(paid.state, seen(RemitStatus::Accepted), cx);
+        let confirming = go(paid.state, seen(RemitStatus::Accepted, cx), cx);
         assert_eq!(decided(&confirming), Some(NextStep::Continue));
         let Step::Call(Request::DecideRemit { arising_time, next_step: NextStep::Continue, .. }) =
             confirming.state.step(&input(), cx)
@@ -199,7 +201,7 @@ fn a_payday_from_permit_to_levied() {
         };
         assert_eq!(arising_time, specimen_time(9), "P30: the bank's success time");
         let levying = go(confirming.state, Event::Acknowledged { sent_at: cx.now }, cx);
-        let levied = go(levying.state, seen(RemitStatus::Closed), cx);
+        let levied = go(levying.state, seen(RemitStatus::Closed, cx), cx);
         assert_eq!(levied.state.name(), "levied");
     });
 }
@@ -209,10 +211,10 @@ fn a_payday_from_permit_to_levied() {
 #[test]
 fn race_no_permit_and_closed_is_auto_closed_unpaid() {
     at(73, |cx| {
-        assert_eq!(go(specimen("gate_closed"), seen(RemitStatus::Closed), cx).state.name(), "auto_closed_unpaid")
+        assert_eq!(go(specimen("gate_closed"), seen(RemitStatus::Closed, cx), cx).state.name(), "auto_closed_unpaid")
     });
     at(20, |cx| {
-        let next = go(specimen("open"), seen(RemitStatus::Closed), cx);
+        let next = go(specimen("open"), seen(RemitStatus::Closed, cx), cx);
         assert_eq!(next.state.name(), "closed_externally");
         assert!(opens(&next, "closed_externally"));
     });
@@ -221,7 +223,7 @@ fn race_no_permit_and_closed_is_auto_closed_unpaid() {
 #[test]
 fn race_permit_out_and_closed_waits_for_the_bank() {
     at(73, |cx| {
-        let next = go(specimen("permitted"), seen(RemitStatus::Closed), cx);
+        let next = go(specimen("permitted"), seen(RemitStatus::Closed, cx), cx);
         assert_eq!(next.state.name(), "payout_in_doubt");
         assert!(opens(&next, "may_be_paid_without_levy"));
         assert!(next.writes.iter().any(|write| matches!(write, Write::CloseGate { .. })));
@@ -244,7 +246,7 @@ fn race_permit_out_and_closed_waits_for_the_bank() {
 fn race_evidence_present_and_a_stale_notice_still_sends() {
     at(71, |cx| {
         let noticed = go(specimen("paid"), notice(), cx).state;
-        let next = go(noticed, seen(RemitStatus::Accepted), cx);
+        let next = go(noticed, seen(RemitStatus::Accepted, cx), cx);
         assert_eq!(decided(&next), Some(NextStep::Continue));
         assert!(opens(&next, "confirmed_past_deadline") && opens(&next, "stale_notice"));
     });
@@ -256,10 +258,10 @@ fn race_continue_in_doubt_and_a_notice() {
         let noticed = |close: u64| {
             go(specimen("confirm_in_doubt"), Event::NoticeSeen { close_time: Some(specimen_time(close)) }, cx).state
         };
-        assert_eq!(go(noticed(72), seen(RemitStatus::Processing), cx).state.name(), "levying", "applied");
-        assert_eq!(go(noticed(72), seen(RemitStatus::Closed), cx).state.name(), "contradicted", "undecidable");
+        assert_eq!(go(noticed(72), seen(RemitStatus::Processing, cx), cx).state.name(), "levying", "applied");
+        assert_eq!(go(noticed(72), seen(RemitStatus::Closed, cx), cx).state.name(), "contradicted", "undecidable");
         assert_eq!(
-            go(noticed(9), seen(RemitStatus::Closed), cx).state.name(),
+            go(noticed(9), seen(RemitStatus::Closed, cx), cx).state.name(),
             "contradicted",
             "a live ACCEPT denies it"
         );
@@ -270,11 +272,11 @@ fn race_continue_in_doubt_and_a_notice() {
 fn race_continue_acknowledged_and_a_notice_is_a_contradiction() {
     at(60, |cx| {
         let noticed = go(specimen("levying"), notice(), cx).state;
-        let next = go(noticed.clone(), seen(RemitStatus::Closed), cx);
+        let next = go(noticed.clone(), seen(RemitStatus::Closed, cx), cx);
         assert_eq!(next.state.name(), "contradicted");
         assert!(opens(&next, "contradiction"));
         assert_eq!(
-            go(noticed, seen(RemitStatus::Processing), cx).state.name(),
+            go(noticed, seen(RemitStatus::Processing, cx), cx).state.name(),
             "levying",
             "a forged notice changes nothing"
         );
@@ -285,7 +287,7 @@ fn race_continue_acknowledged_and_a_notice_is_a_contradiction() {
 fn race_cancel_and_a_notice_are_consistent() {
     at(72, |cx| {
         let noticed = go(specimen("cancel_in_doubt"), notice(), cx).state;
-        assert_eq!(go(noticed, seen(RemitStatus::Closed), cx).state.name(), "cancelled");
+        assert_eq!(go(noticed, seen(RemitStatus::Closed, cx), cx).state.name(), "cancelled");
     });
 }
 
@@ -309,7 +311,7 @@ fn race_returned_after_the_decision_is_an_incident() {
         assert_eq!(go(specimen("confirm_in_doubt"), returned.clone(), cx).state.name(), "contradicted");
         let running = go(specimen("levying"), returned.clone(), cx);
         assert!(running.state.name() == "levying" && opens(&running, "returned_after_levy"));
-        assert_eq!(go(running.state, seen(RemitStatus::Closed), cx).state.name(), "returned_after_levy");
+        assert_eq!(go(running.state, seen(RemitStatus::Closed, cx), cx).state.name(), "returned_after_levy");
         let levied = go(specimen("levied"), returned.clone(), cx);
         assert!(levied.state.name() == "returned_after_levy" && opens(&levied, "returned_after_levy"));
     });
@@ -325,7 +327,7 @@ fn p15_close_after_continue_needs_the_proof_the_account_demands() {
             if let At::Levying { acknowledged: flag, .. } = &mut remit.at {
                 *flag = acknowledged;
             }
-            go(remit, seen(RemitStatus::Closed), &cx).state.name()
+            go(remit, seen(RemitStatus::Closed, &cx), &cx).state.name()
         })
     };
     assert_eq!(unproved(LeviedProof::BeforeDeadline, true, 71), "levied");
@@ -333,7 +335,7 @@ fn p15_close_after_continue_needs_the_proof_the_account_demands() {
     assert_eq!(unproved(LeviedProof::SeenRunning, true, 20), "needs_operator");
     assert_eq!(unproved(LeviedProof::Acknowledged, true, 80), "levied");
     at(80, |cx| {
-        let same_time = Event::Seen(sight(RemitStatus::Closed, Some(specimen_time(9))));
+        let same_time = Event::Seen { asked_at: cx.now, order: sight(RemitStatus::Closed, Some(specimen_time(9))) };
         assert_eq!(
             go(specimen("levying"), same_time, cx).state.name(),
             "levied",
@@ -347,7 +349,7 @@ fn levied_terminal_status_is_the_accounts() {
     let ends = |terminal, status: RemitStatus| {
         at(20, |cx| {
             let policy = crate::Policy { levied_terminal_status: terminal, ..crate::Policy::default() };
-            go(specimen("levying"), seen(status), &Cx { policy: &policy, ..*cx }).state.name()
+            go(specimen("levying"), seen(status, cx), &Cx { policy: &policy, ..*cx }).state.name()
         })
     };
     assert_eq!(ends(LeviedTerminal::Either, RemitStatus::Remitted), "levied");
@@ -366,7 +368,7 @@ fn p25_an_unacknowledged_continue_is_sent_again_only_after_quarantine_and_two_ne
             match remit.step(&input(), &cx) {
                 Step::Call(Request::FindOrder { .. }) => {
                     looks += 1;
-                    remit = go(remit, seen(RemitStatus::Accepted), &cx).state;
+                    remit = go(remit, seen(RemitStatus::Accepted, &cx), &cx).state;
                 }
                 Step::Record(event) => remit = go(remit, event, &cx).state,
                 Step::Wait(until) => now = until,
@@ -390,7 +392,7 @@ fn p22_p23_a_payout_in_doubt_holds_past_the_deadline() {
                 }
                 Step::Call(request) => {
                     assert!(matches!(request, Request::FindOrder { .. }));
-                    remit = go(remit, seen(RemitStatus::Accepted), cx).state;
+                    remit = go(remit, seen(RemitStatus::Accepted, cx), cx).state;
                 }
                 Step::Wait(_) => break,
                 step @ (Step::Ask(_) | Step::Release { .. } | Step::Rest) => panic!("{step:?}"),

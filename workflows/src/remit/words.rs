@@ -115,7 +115,7 @@ impl Event {
             Event::NoticeSeen { .. } => "NoticeSeen",
             Event::HintSeen => "HintSeen",
             Event::CaseResolved { .. } => "CaseResolved",
-            Event::Seen(_) => "Seen",
+            Event::Seen { .. } => "Seen",
             Event::Absent => "Absent",
             Event::LookFailed { .. } => "LookFailed",
             Event::Acknowledged { .. } => "Acknowledged",

@@ -77,7 +77,7 @@ impl<F: Far> Model<F> {
                     acts.extend([Act::Commit(w, Known::UnknownApplied), Act::Commit(w, Known::UnknownLost)]);
                 }
             }
-            Phase::Looking(_) => {
+            Phase::Looking { .. } => {
                 let sights = world.far.sights(&self.here(world));
                 acts.extend(sights.iter().enumerate().map(|(place, sight)| Act::Look(w, place, sight.word)));
             }
@@ -89,7 +89,7 @@ impl<F: Far> Model<F> {
             }
             Phase::Awaiting { .. } => acts.push(Act::Timeout(w)),
         }
-        if world.left > 0 && !matches!(hand.phase, Phase::Looking(_)) {
+        if world.left > 0 && !matches!(hand.phase, Phase::Looking { .. }) {
             acts.push(Act::Crash(w));
         }
     }

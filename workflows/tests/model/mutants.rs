@@ -39,7 +39,8 @@ const ELSEWHERE: (&str, &str) = ("crates/engine/tests/planted.rs", "a_bug_outsid
 /// One line per bug; a new one does not compile without.
 fn killer(bug: Bug) -> Killer {
     match bug {
-        Bug::SkipQuarantine | Bug::OneProbeIsEnough | Bug::NotFoundIsFailed => Killer::Create,
+        Bug::SkipQuarantine | Bug::OneProbeIsEnough | Bug::ProbeCountsByAnswer => Killer::Create,
+        Bug::NotFoundIsFailed => Killer::Create,
         Bug::IgnoreQuote | Bug::BareCloseIsRejected | Bug::NewIdOnRetry => Killer::Create,
         Bug::ForgetTakeover | Bug::CountClaimsAfterCall | Bug::TimeoutIsRefused => Killer::Create,
         Bug::LostWakeup | Bug::SendPastLease | Bug::NoFence | Bug::UnknownCommitIsDone => Killer::Create,

@@ -4,7 +4,7 @@
 use crate::checker::Model;
 use crate::kept::Kept;
 use crate::rules::{Broken, Rule};
-use crate::world::{Draft, Far, Hand, Here, Phase, State, World};
+use crate::world::{Draft, Far, Hand, Here, Phase, State, Tick, World};
 use domain::effect::EffectClass;
 use domain::planted::{Bug, planted};
 use domain::{Request, Time};
@@ -35,7 +35,12 @@ pub(crate) fn changes(request: &Request) -> bool {
 impl<F: Far> Model<F> {
     /// The time as a worker reads it.
     pub(crate) fn time(&self, world: &World<F>, w: usize) -> Time {
-        let now = self.now(world);
+        self.time_at(world, w, world.tick)
+    }
+
+    /// An instant as a worker reads it.
+    pub(crate) fn time_at(&self, world: &World<F>, w: usize, tick: Tick) -> Time {
+        let now = self.instants[usize::from(tick)];
         let skew = if w == 1 { i64::from(world.skew) * 1000 } else { 0 };
         Time::from_millis(now.millis() + skew)
     }
@@ -171,7 +176,8 @@ impl<F: Far> Model<F> {
             self.park(world, w, hand, "its call may have been sent under an earlier claim");
             return None;
         }
-        Some(if changes { Phase::Sending(Kept::new(request)) } else { Phase::Looking(Kept::new(request)) })
+        let request = Kept::new(request);
+        Some(if changes { Phase::Sending(request) } else { Phase::Looking { request, asked: world.tick } })
     }
 
     /// The claim ends: with a commit, or given back where nothing was done.

@@ -7,7 +7,7 @@ use crate::rules::{Broken, Rule};
 use crate::turn::{HOLD, MachineEvent, changes};
 use crate::world::{Far, Flight, Hand, How, Phase, State, World};
 use domain::planted::{Bug, planted};
-use domain::{Answer, Fault, Refusal, Request, Verdict};
+use domain::{Answer, Fault, Refusal, Request, Time, Verdict};
 use workflows::machine::Machine;
 
 impl<F: Far> Model<F> {
@@ -15,18 +15,21 @@ impl<F: Far> Model<F> {
         let sight = world.far.sights(&self.here(world)).swap_remove(sight);
         world.left -= u8::from(sight.surprise);
         world.far = sight.far;
-        if F::negative(&sight.answer) {
-            self.negative(world);
+        if let Some(Phase::Looking { asked, .. }) = world.hands[w].as_ref().map(|hand| &hand.phase)
+            && F::negative(&sight.answer)
+        {
+            self.negative(world, self.instants[usize::from(*asked)]);
         }
         self.answered(world, w, sight.answer);
     }
 
-    /// A successful probe said "not applied" (S-G): it counts after the quarantine, and apart from the one before.
-    fn negative(&self, world: &mut World<F>) {
+    /// A successful probe said "not applied" (S-G): it counts when it was asked after the quarantine, and apart from the one
+    /// before.
+    fn negative(&self, world: &mut World<F>, asked_at: Time) {
         let now = self.now(world);
         let watch = &mut world.watch;
-        let quiet = watch.sent.is_some_and(|sent| now >= sent + self.params.quarantine);
-        let apart = watch.last_negative.is_none_or(|last| now.since(last) >= self.params.probe_spacing);
+        let quiet = watch.sent.is_some_and(|sent| asked_at >= sent + self.params.quarantine);
+        let apart = watch.last_negative.is_none_or(|last| asked_at.since(last) >= self.params.probe_spacing);
         if quiet && apart {
             (watch.negatives, watch.last_negative) = ((watch.negatives + 1).min(2), Some(now));
         }
@@ -35,7 +38,7 @@ impl<F: Far> Model<F> {
     fn answered(&self, world: &mut World<F>, w: usize, verdict: Verdict<Answer>) {
         let Some(mut hand) = world.hands[w].take() else { return };
         let (request, sent_at) = match &hand.phase {
-            Phase::Looking(request) => (request.clone(), self.time(world, w)),
+            Phase::Looking { request, asked } => (request.clone(), self.time_at(world, w, *asked)),
             Phase::Awaiting { request, sent_at } => (request.clone(), *sent_at),
             Phase::Committing { .. } | Phase::Sending(_) => return,
         };

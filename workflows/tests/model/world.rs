@@ -109,8 +109,8 @@ impl Draft {
 pub(crate) enum Phase {
     /// Commit the draft, and keep the claim for the call that follows, or end it (with a delay, or when the machine says).
     Committing { keep: bool, wake_at: Option<Time> },
-    /// Ask a question.
-    Looking(Kept<Request>),
+    /// Ask a question; since when, for its answer may come late.
+    Looking { request: Kept<Request>, asked: Tick },
     /// Send what changes something: the gate comes last.
     Sending(Kept<Request>),
     /// Wait for its answer.
