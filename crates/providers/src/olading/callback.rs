@@ -74,6 +74,20 @@ impl Notice {
     }
 }
 
+/// The hint of a callback. Whatever else of an order's notice cannot be read, its order is asked about: nothing that is
+/// acknowledged may wake nobody.
+fn hint(name: &str, data: &str) -> Option<Hint> {
+    if let Some(notice) = Notice::read(name, data) {
+        return notice.hint();
+    }
+    if !matches!(name, "CREATE_ORDER_V2" | "CLOSE_ORDER_NOTICE") {
+        return None;
+    }
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(data).ok()?;
+    let id: Text = serde_json::from_str(fields.get("request_id")?.get()).ok()?;
+    Some(Hint::OrderChanged { request_id: request_id(&id)? })
+}
+
 fn request_id(text: &Text) -> Option<RequestId> {
     RequestId::try_from(text.as_str().to_owned()).ok()
 }
@@ -100,7 +114,7 @@ impl Client {
         if !NAMES.contains(&name.as_str()) {
             return Err(Rejected::UnknownName);
         }
-        let hint = fields.get("data").and_then(|data| Notice::read(&name, data.get())).and_then(|notice| notice.hint());
+        let hint = fields.get("data").and_then(|data| hint(&name, data.get()));
         Ok(Received { name, hint, digest: Sha256::digest(body).into(), ack: ACK })
     }
 }

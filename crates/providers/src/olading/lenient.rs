@@ -102,6 +102,17 @@ where
     text.map(T::try_from).transpose().map_err(de::Error::custom)
 }
 
+/// Like [`optional`], where what cannot be read is as good as absent: for what no decision rests on.
+pub(super) fn readable<'de, D, T>(d: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<Text>,
+{
+    let raw = <&RawValue>::deserialize(d)?.get();
+    let text = serde_json::from_str::<Option<Text>>(raw).ok().flatten();
+    Ok(text.and_then(|text| T::try_from(text).ok()))
+}
+
 /// Like [`optional`], for plain text.
 pub(super) fn optional_text<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
     Ok(Option::<Text>::deserialize(d)?.map(Text::into_string).filter(|text| !text.is_empty()))

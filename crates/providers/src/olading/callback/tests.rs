@@ -65,6 +65,36 @@ fn p41_a_close_notice_names_a_place_or_else_the_whole_order() {
 }
 
 #[test]
+fn p41_a_close_notice_whose_time_cannot_be_read_is_still_one() {
+    for close_time in [json!("yesterday"), json!("2022-13-01 00:00:00"), json!(1.5), json!({}), json!([]), json!(null)]
+    {
+        let data = json!({ "request_id": "R1", "remit_status": "CLOSE", "tax_agent_location_id": "2001", "close_time": close_time });
+        let hint = hint("CLOSE_ORDER_NOTICE", &data);
+        assert!(
+            matches!(&hint, Some(Hint::Closed { tax_agent_location_id, close_time: None, .. }) if tax_agent_location_id == "2001"),
+            "{data}: {hint:?}"
+        );
+    }
+}
+
+#[test]
+fn whatever_else_of_a_notice_cannot_be_read_its_order_is_asked_about() {
+    for data in [
+        json!({ "request_id": "R1" }),
+        json!({ "request_id": "R1", "remit_status": {}, "status": [] }),
+        json!({ "request_id": "R1", "remit_status": "CLOSE", "status": "CLOSE", "tax_agent_location_id": {}, "remit_order_list": 7 }),
+        json!({ "request_id": "R1", "status": 1.5, "remit_order_list": [{ "amount": "much" }] }),
+    ] {
+        for name in ["CLOSE_ORDER_NOTICE", "CREATE_ORDER_V2"] {
+            assert_eq!(hint(name, &data), Some(changed("R1")), "{name} {data}");
+        }
+    }
+    let doubled =
+        r#"{"name":"CLOSE_ORDER_NOTICE","data":{"request_id":"R1","remit_status":"CLOSE","remit_status":"CLOSE"}}"#;
+    assert_eq!(receive(&signed(doubled)).unwrap().hint, Some(changed("R1")));
+}
+
+#[test]
 fn a_verified_notice_that_says_nothing_readable_is_taken_without_a_hint() {
     for data in [Value::Null, json!({}), json!([]), json!({ "request_id": "x".repeat(33), "status": "CLOSE" })] {
         assert_eq!(hint("CREATE_ORDER_V2", &data), None, "{data}");

@@ -3,7 +3,7 @@
 use super::*;
 use crate::olading::lenient::{
     ImageStatus, OrderStatus, Private, RemitStatus, SignStatus, Stamp, Text, UploadStatus, list, optional,
-    optional_text,
+    optional_text, readable,
 };
 use domain::Money;
 use serde::Deserialize;
@@ -190,7 +190,7 @@ pub struct CloseNotice {
     pub remit_status: RemitStatus,
     #[serde(default, deserialize_with = "optional_text")]
     pub tax_agent_location_id: Option<String>,
-    #[serde(default, deserialize_with = "optional")]
+    #[serde(default, deserialize_with = "readable")]
     pub close_time: Option<Stamp>,
     /// Printed with both spellings (T02).
     #[serde(default, alias = "Close_reason", deserialize_with = "optional_text")]
