@@ -106,12 +106,12 @@ async fn f29_a_second_server_on_one_file_is_refused() {
 async fn a_cancelled_caller_does_not_cut_its_transaction() {
     for fresh in [testing::sqlite().await, testing::postgres().await] {
         for round in 0..200_u64 {
-            let put = fresh.store.put_setting("name", serde_json::json!(round));
+            // Under a name of its own: what was cut off may still land, and at any time.
+            let put = fresh.store.put_setting("cut off", serde_json::json!(round));
             let _ = tokio::time::timeout(Duration::from_micros(round * 7), put).await;
         }
         // Whoever was cut off, the store goes on, and what it acknowledges is there.
         fresh.store.put_setting("name", serde_json::json!("last")).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(200)).await;
         assert_eq!(fresh.store.setting("name").await.unwrap(), Some(serde_json::json!("last")));
     }
 }
