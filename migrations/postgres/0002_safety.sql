@@ -130,6 +130,15 @@ begin
         old.amount_fen, old.pay_before, old.pay_cutoff, old.issued_at, old.observed_real, old.issued_real) then
         perform levee_forbid('permit_immutable');
     end if;
+    -- No attempt that is over comes back to life, or ends otherwise (S-B, S-D): what may still be paid only ever gets less.
+    if new.state <> old.state and (old.state, new.state) not in (values
+        ('permit_issued', 'instructed'), ('permit_issued', 'in_doubt'), ('permit_issued', 'success'),
+        ('permit_issued', 'final_failed'), ('permit_issued', 'expired_attested'),
+        ('instructed', 'in_doubt'), ('instructed', 'success'), ('instructed', 'final_failed'),
+        ('in_doubt', 'success'), ('in_doubt', 'final_failed'), ('in_doubt', 'expired_attested'),
+        ('success', 'returned')) then
+        perform levee_forbid('permit_move');
+    end if;
     return new;
 end $$;
 create trigger permit_keep before update on permit for each row execute function permit_keep();

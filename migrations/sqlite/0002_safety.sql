@@ -110,12 +110,14 @@ create trigger permit_guard before insert on permit begin
     select raise(abort, 'permit_attempt_order')
         where new.attempt <> (select coalesce(max(attempt), 0) + 1 from permit where remit = new.remit);
 end;
--- SQLite's message for a unique index names columns only; these say which rule it was.
+-- No attempt that is over comes back to life, or ends otherwise (S-B, S-D): what may still be paid only ever gets less.
 create trigger permit_move before update of state on permit begin
-    select raise(abort, 'permit_one_live') where new.state in ('permit_issued', 'instructed', 'in_doubt') and exists
-        (select 1 from permit where remit = new.remit and id <> new.id and state in ('permit_issued', 'instructed', 'in_doubt'));
-    select raise(abort, 'permit_one_success')
-        where new.state = 'success' and exists (select 1 from permit where remit = new.remit and id <> new.id and state = 'success');
+    select raise(abort, 'permit_move') where new.state <> old.state and (old.state, new.state) not in (values
+        ('permit_issued', 'instructed'), ('permit_issued', 'in_doubt'), ('permit_issued', 'success'),
+        ('permit_issued', 'final_failed'), ('permit_issued', 'expired_attested'),
+        ('instructed', 'in_doubt'), ('instructed', 'success'), ('instructed', 'final_failed'),
+        ('in_doubt', 'success'), ('in_doubt', 'final_failed'), ('in_doubt', 'expired_attested'),
+        ('success', 'returned'));
 end;
 create trigger permit_keep before update of id, remit, tenant, attempt, bank_order_no, amount_fen, pay_before, pay_cutoff, issued_at,
     observed_real, issued_real on permit begin

@@ -166,7 +166,8 @@ impl Ledger {
         refuse(live(state) && others().any(|row| live(&row.state)), Rule::D, "permit_one_live")?;
         refuse(state == "success" && others().any(|row| row.state == "success"), Rule::D, "permit_one_success")?;
         for row in self.permits.iter_mut().filter(|row| row.id == id) {
-            refuse(live(state) && !live(&row.state), Rule::D, "an attempt that was over is revived")?;
+            let stays = live(&row.state) || row.state == state || (row.state == "success" && state == "returned");
+            refuse(!stays, Rule::D, "permit_move")?;
             row.state = state.to_owned();
         }
         Ok(())

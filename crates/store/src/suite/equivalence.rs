@@ -52,7 +52,15 @@ enum Row {
 
 fn row() -> impl Strategy<Value = Row> {
     let attempt = 1..4_u32;
-    let states = prop::sample::select(vec!["instructed", "in_doubt", "success", "failed", "returned_unused", "odd"]);
+    let states = prop::sample::select(vec![
+        "instructed",
+        "in_doubt",
+        "success",
+        "final_failed",
+        "expired_attested",
+        "returned",
+        "odd",
+    ]);
     prop_oneof![
         3 => attempt.clone().prop_map(|attempt| Row::Permit { attempt }),
         3 => (attempt.clone(), states).prop_map(|(attempt, to)| Row::Move { attempt, to }),

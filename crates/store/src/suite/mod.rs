@@ -3,6 +3,7 @@
 mod machines;
 mod claims;
 mod commits;
+mod permits;
 mod rules;
 pub(crate) mod cases;
 pub(crate) mod office;

@@ -68,69 +68,13 @@ pub(super) async fn writes(fresh: &Fresh, id: InstanceId, writes: Vec<Write>) ->
     answer
 }
 
-async fn allowed(fresh: &Fresh, id: InstanceId, list: Vec<Write>) {
+pub(super) async fn allowed(fresh: &Fresh, id: InstanceId, list: Vec<Write>) {
     let answer = writes(fresh, id, list).await;
     assert!(is_done(&answer), "{:?}: {answer:?}", fresh.store.kind());
 }
 
-async fn forbidden(fresh: &Fresh, id: InstanceId, list: Vec<Write>, rule: &str) {
+pub(super) async fn forbidden(fresh: &Fresh, id: InstanceId, list: Vec<Write>, rule: &str) {
     assert_eq!(writes(fresh, id, list).await, Committed::Forbidden(rule.into()), "{:?}", fresh.store.kind());
-}
-
-#[tokio::test]
-async fn s_c_s_d_permits() {
-    for fresh in testing::stores().await {
-        let id = put(&fresh, machine("r")).await;
-        let first = permit(id, 1, &fresh);
-        let stale = first.observed_real - std::time::Duration::from_secs(31);
-        forbidden(
-            &fresh,
-            id,
-            vec![Write::IssuePermit(Permit { observed_real: stale, ..first.clone() })],
-            "permit_fresh",
-        )
-        .await;
-        forbidden(
-            &fresh,
-            id,
-            vec![Write::IssuePermit(Permit { pay_cutoff: t(5), ..first.clone() })],
-            "permit_before_cutoff",
-        )
-        .await;
-        forbidden(&fresh, id, vec![Write::IssuePermit(Permit { attempt: 2, ..first.clone() })], "permit_attempt_order")
-            .await;
-        forbidden(
-            &fresh,
-            id,
-            vec![Write::IssuePermit(Permit { state: "paid?".into(), ..first.clone() })],
-            "permit_state",
-        )
-        .await;
-        allowed(&fresh, id, vec![Write::IssuePermit(first.clone())]).await;
-        forbidden(&fresh, id, vec![Write::IssuePermit(permit(id, 2, &fresh))], "permit_one_live").await;
-        allowed(&fresh, id, vec![Write::MovePermit { permit: first.id, state: "final_failed".into() }]).await;
-        let second = permit(id, 2, &fresh);
-        allowed(&fresh, id, vec![Write::IssuePermit(second.clone())]).await;
-        forbidden(
-            &fresh,
-            id,
-            vec![Write::MovePermit { permit: first.id, state: "in_doubt".into() }],
-            "permit_one_live",
-        )
-        .await;
-        allowed(&fresh, id, vec![Write::MovePermit { permit: second.id, state: "success".into() }]).await;
-        forbidden(
-            &fresh,
-            id,
-            vec![Write::MovePermit { permit: first.id, state: "success".into() }],
-            "permit_one_success",
-        )
-        .await;
-        forbidden(&fresh, id, vec![Write::IssuePermit(permit(id, 3, &fresh))], "permit_one_success").await;
-        let rows = fresh.store.permits(id).await.unwrap();
-        assert_eq!(rows.iter().map(|row| row.permit.state.as_str()).collect::<Vec<_>>(), ["final_failed", "success"]);
-        assert_eq!(fresh.store.permit(second.id).await.unwrap().unwrap().permit.bank_order_no, "bank2");
-    }
 }
 
 #[tokio::test]
