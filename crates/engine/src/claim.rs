@@ -26,11 +26,11 @@ impl Engine {
         Ok(self.store.claim(ask).await?)
     }
 
-    /// Gives back rows that nobody has begun. A row that was claimed before may have been sent under that claim, and a release
-    /// would forget it: its lease lapses instead, and the next worker applies `found`.
+    /// Gives back rows that nobody has begun. Only a suspect's lease lapses instead: to give it back would clear it of a suspicion that
+    /// nobody has looked into.
     pub async fn release(&self, rows: Vec<Claimed>) -> Result<()> {
-        let fresh = rows.into_iter().filter(|row| row.claims < 2);
-        let claims: Vec<LetGo> = fresh.map(|row| LetGo { id: row.id, token: row.token, wake_at: None }).collect();
+        let clear = rows.into_iter().filter(|row| !row.suspect());
+        let claims: Vec<LetGo> = clear.map(|row| LetGo { id: row.id, token: row.token, wake_at: None }).collect();
         if claims.is_empty() {
             return Ok(());
         }

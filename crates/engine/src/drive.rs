@@ -3,6 +3,8 @@
 //! 1. A row claimed before in this state has perhaps been sent: `found` comes first, and is committed before any call.
 //! 2. Letters are heard in order.
 //! 3. Then what the state wants, until it wants to wait.
+//! 4. A suspect, claimed again and again without coming to an end, is driven alone ([`Claimed::suspect`]): only deaths of a worker that
+//!    did nothing else count against it, and what lay beside the culprit goes on for ever.
 //!
 //! Nothing is sent on a transition that is not durable, and nothing durable is written but through [`Draft`]. A turn whose commit is
 //! refused is dropped: the row is the truth, and says what happens next.
@@ -17,7 +19,7 @@ use domain::planted::{Bug, planted};
 use metrics::counter;
 use serde_json::json;
 use std::ops::ControlFlow::{self, Break, Continue};
-use store::{Claimed, Letter};
+use store::{Claimed, Letter, SUSPECT};
 use tracing::Instrument;
 use uuid::Uuid;
 use workflows::book::{Moved, Running, Want, Wrong};
@@ -39,7 +41,7 @@ pub enum Driven {
     Unavailable,
 }
 
-/// Claims without a transition after which a row is taken for poisoned (F11).
+/// Drives alone without coming to an end after which a row is taken for poisoned (F11).
 const POISONED: i32 = 10;
 /// Steps under one claim, at most: a machine that still wants more turns in circles.
 const STEPS: usize = 64;
@@ -58,7 +60,7 @@ impl Driven {
 }
 
 impl Engine {
-    /// Drives one claimed row as far as it goes now.
+    /// Drives one claimed row as far as it goes now. Whoever drives a suspect drives nothing else meanwhile.
     pub async fn drive(&self, row: Claimed, committer: &Committer) -> Driven {
         let span = tracing::info_span!("drive", instance = %row.id, workflow = row.workflow, state = row.state_name);
         let workflow = row.workflow.clone();
@@ -71,10 +73,22 @@ impl Engine {
     }
 }
 
-async fn drive(engine: &Engine, row: Claimed, committer: &Committer) -> Driven {
+async fn drive(engine: &Engine, mut row: Claimed, committer: &Committer) -> Driven {
+    if row.suspect() {
+        // Counted before anything of it is touched: what comes next may be the end of this process.
+        row.claimed_until = engine.clock.real() + engine.rules.lease;
+        match engine.store.single_out(row.id, row.token, row.claimed_until).await {
+            Ok(Some(claims)) => row.claims = claims,
+            Ok(None) => return Driven::Conflict,
+            Err(error) => {
+                tracing::warn!(%error, "left a suspect alone");
+                return Driven::Unavailable;
+            }
+        }
+    }
     match load(&row) {
         Ok(machine) => Drive::new(engine, row, machine, committer).run().await,
-        Err(why) => quarantine(engine, &row, &why, row.claims < 2).await,
+        Err(why) => quarantine(engine, &row, &why, true).await,
     }
 }
 
@@ -147,9 +161,9 @@ impl<'a> Drive<'a> {
 
     async fn go(&mut self) -> End {
         self.take_over();
-        if self.row.claims >= POISONED {
+        if self.row.claims > SUSPECT + POISONED {
             // Whatever it stumbles over comes later: its letters stay unread.
-            self.park(&format!("claimed {POISONED} times without coming any further"));
+            self.park(&format!("driven alone {POISONED} times without coming to an end"));
             return self.finish().await;
         }
         for letter in self.row.inbox.clone() {

@@ -40,7 +40,8 @@ impl Drive<'_> {
 
     /// Makes the draft durable and keeps the claim: claims = 1 in the new state is the write-ahead record of its call.
     pub(crate) async fn commit_and_go_on(&mut self) -> ControlFlow<End> {
-        if self.turns + 1 >= self.engine.rules.turns_per_claim {
+        // With its first commit a suspect is a row like any other, and need not be alone any longer.
+        if self.row.suspect() || self.turns + 1 >= self.engine.rules.turns_per_claim {
             return Break(self.commit(Claim::Ended(None)).await);
         }
         let until = self.engine.clock.real() + self.engine.rules.lease;
@@ -104,7 +105,7 @@ impl Drive<'_> {
     /// Somebody else moved the row, or this turn came too late for its own `not_after`: it is dropped. The claim is given back at
     /// once, unless something may have been sent under it; for who else holds the row the token does not fit.
     async fn conflict(&mut self) -> Driven {
-        if self.row.claims < 2 && !self.sent {
+        if !self.sent {
             self.give_back(None).await;
         }
         Driven::Conflict
@@ -129,10 +130,10 @@ impl Drive<'_> {
     /// count as read, the bytes of its calls are kept.
     pub(crate) async fn park_forbidden(&mut self, constraint: &str) -> Driven {
         tracing::error!(constraint, "forbidden turn");
-        let forget = self.row.claims < 2 && !self.sent;
+        let untouched = !self.sent;
         match load(&self.row) {
             Ok(machine) => self.machine = machine,
-            Err(why) => return quarantine(self.engine, &self.row, &why, forget).await,
+            Err(why) => return quarantine(self.engine, &self.row, &why, untouched).await,
         }
         self.draft = std::mem::take::<Draft>(&mut self.draft).without_transitions();
         if self.sent {
@@ -145,7 +146,8 @@ impl Drive<'_> {
             End::Driven(Driven::Committed) => Driven::Forbidden,
             End::Driven(driven) => driven,
             End::Forbidden(again) => {
-                quarantine(self.engine, &self.row, &format!("the database forbids to park it ({again})"), forget).await
+                quarantine(self.engine, &self.row, &format!("the database forbids to park it ({again})"), untouched)
+                    .await
             }
         }
     }
@@ -160,8 +162,8 @@ pub(crate) fn load(row: &Claimed) -> Result<Box<dyn Running>, String> {
     }
 }
 
-/// A row nobody can drive gets an owner: a case. It is given back for a while, unless something may have been sent under an
-/// earlier claim: then its lease lapses, and the count that says so stays.
+/// A row nobody can drive gets an owner: a case. It is given back for a while, unless something may have been sent under this claim:
+/// then its lease lapses, and the count that says so stays.
 pub(crate) async fn quarantine(engine: &Engine, row: &Claimed, why: &str, give_back: bool) -> Driven {
     tracing::error!(instance = %row.id, why, "quarantined");
     let now = engine.clock.now();

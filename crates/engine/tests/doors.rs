@@ -108,12 +108,12 @@ async fn f71_a_callback_for_an_unknown_id_is_kept_and_found_by_its_order() {
 
 #[tokio::test]
 async fn a_callback_that_cannot_be_stored_is_not_acknowledged() {
-    let file = std::env::temp_dir().join(format!("levee-{}.db", uuid::Uuid::new_v4()));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("levee.db");
     let world = World::with(Rules::default(), &format!("sqlite://{}", file.display())).await;
     world.store.close().await;
     let refused = world.engine.receive(ACCOUNT, FORM, &world.callback("pay-1")).await;
     assert!(matches!(refused, Err(NotTaken::Unavailable(_))));
-    std::fs::remove_file(file).unwrap();
 }
 
 #[tokio::test]

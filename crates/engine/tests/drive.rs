@@ -84,8 +84,7 @@ async fn a_claim_that_may_have_been_sent_is_never_given_back_unread() {
     // Claimed by a worker that is told to stop before it begins.
     let rows = world.engine.claim(10).await.unwrap();
     world.engine.release(rows).await.unwrap();
-    assert_eq!(world.instance(id).await.claims, 2, "the count that says so stays");
-    world.clock.advance_real(LEASE + Duration::from_secs(1));
+    assert_eq!(world.instance(id).await.claims, 1, "its own claim counts nothing; the one that died still does");
     world.until(id, "ready").await;
     assert_eq!(world.provider.creates(), 1);
 }
@@ -268,7 +267,8 @@ async fn one_forbidden_letter_does_not_take_the_others_with_it() {
 
 #[tokio::test]
 async fn what_cannot_even_be_parked_is_quarantined_and_keeps_its_claim() {
-    let file = std::env::temp_dir().join(format!("levee-{}.db", uuid::Uuid::new_v4()));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("levee.db");
     let world = World::with(Rules::default(), &format!("sqlite://{}", file.display())).await;
     let id = world.submit("pay-1").await;
     let other = world.submit("pay-2").await;
@@ -285,7 +285,6 @@ async fn what_cannot_even_be_parked_is_quarantined_and_keeps_its_claim() {
     assert_eq!(world.cases().await[0].open.kind, "quarantined");
     assert_eq!(world.instance(id).await.claims, 1, "something was sent under this claim: it is not given back");
     world.store.close().await;
-    std::fs::remove_file(file).unwrap();
 }
 
 #[tokio::test]
@@ -316,6 +315,35 @@ async fn f11_a_row_that_kills_its_workers_is_parked() {
     }
     assert_eq!(world.instance(id).await.state_name, "needs_operator");
     assert_eq!((world.cases().await.len(), world.provider.creates()), (1, 1));
+}
+
+#[tokio::test]
+async fn f11_a_row_whose_ten_workers_were_killed_beside_it_goes_on() {
+    let world = World::new().await;
+    let id = world.submit("pay-1").await;
+    for _ in 0..10 {
+        assert_eq!(world.engine.claim(10).await.unwrap().len(), 1, "claimed, and its worker is killed");
+        world.clock.advance_real(LEASE + Duration::from_secs(1));
+    }
+    world.until(id, "ready").await;
+    assert_eq!((world.cases().await.len(), world.provider.creates()), (0, 1));
+}
+
+#[tokio::test]
+async fn f11_a_suspect_that_is_held_back_kills_nobody_and_is_none_any_more() {
+    let world = World::with(Rules { reconcile_only: true, ..Rules::default() }, "memory:").await;
+    let id = world.submit("pay-1").await;
+    for _ in 0..3 {
+        world.engine.claim(10).await.unwrap();
+        world.clock.advance_real(LEASE + Duration::from_secs(1));
+    }
+    let row = world.engine.claim(10).await.unwrap().remove(0);
+    assert!(row.suspect());
+    world.engine.drive(row, &DIRECT).await;
+    world.clock.advance_real(LEASE + Duration::from_secs(1));
+    let row = world.engine.claim(10).await.unwrap().remove(0);
+    assert!(!row.suspect(), "{} claims", row.claims);
+    assert_eq!((row.id, world.provider.creates()), (id, 0));
 }
 
 #[tokio::test]

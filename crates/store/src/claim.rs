@@ -4,7 +4,7 @@ use crate::connect::work;
 use crate::rank::{self, Candidate};
 use crate::sql::{Conn, Outcome, Row, Value, among};
 use crate::{ClaimAsk, Claimed, LetGo, Letter, Result, Sql, inbox};
-use domain::Time;
+use domain::{InstanceId, Time};
 use sqlx::AssertSqlSafe;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -47,13 +47,13 @@ with recursive groups(lane, class, tenant) as (
     where i.wake_at <= $2 and (i.token is null or i.claimed_until <= (select levee_now()))
     order by c.spare, c.class, c.place limit $3 for update of i skip locked
 )
-update instance i set claims = i.claims + 1, token = $5, claimed_until = levee_now() + $6, seen = i.signals
+update instance i set claims = case when i.claims < 3 then i.claims + 1 else i.claims end, token = $5, claimed_until = levee_now() + $6, seen = i.signals
 from taken t where i.id = t.id
 returning i.id, i.workflow, i.tenant, i.account, i.business_key, i.address, i.parent, i.person, i.input, i.state, i.state_name, i.revision,
     i.head, i.token, i.claimed_until, i.claims, i.signals, i.lane, i.class, i.wake_at, i.created_at";
 
 const TAKE: &str = "-- instance.claim
-update instance set claims = claims + 1, token = $2, claimed_until = $3, seen = signals where id = $1
+update instance set claims = case when claims < 3 then claims + 1 else claims end, token = $2, claimed_until = $3, seen = signals where id = $1
 returning id, workflow, tenant, account, business_key, address, parent, person, input, state, state_name, revision,
     head, token, claimed_until, claims, signals, lane, class, wake_at, created_at";
 
@@ -66,6 +66,18 @@ impl Sql {
             Box::pin(async move { claim(c, &ask, token).await })
         });
         Ok(claimed.await?)
+    }
+
+    pub(crate) async fn single_out(&self, id: InstanceId, token: Uuid, until: Time) -> Result<Option<i32>> {
+        let row = self.pool.once(move |c| {
+            Box::pin(async move {
+                let sql = "-- instance.single_out\nupdate instance set claims = claims + 1, claimed_until = $3 \
+                           where id = $1 and token = $2 returning claims";
+                c.one(sql, vec![id.into(), token.into(), until.into()]).await
+            })
+        });
+        let row: Option<Row> = row.await?;
+        row.map(|row| i32::try_from(row.get::<i64>("claims")?).map_err(|_| row.corrupt("claims"))).transpose()
     }
 
     pub(crate) async fn release(&self, claims: Vec<LetGo>) -> Result<()> {
@@ -204,14 +216,14 @@ fn read(row: &Row, letters: &mut HashMap<Uuid, Vec<Letter>>) -> Result<Claimed> 
     })
 }
 
-/// Takes back this claim's own count and no other: what an earlier claim may have sent is not forgotten (F2, principle 4). A post
-/// since the claim keeps its machine due: what it waits for may be that post.
+/// Leaves the count that says whether an earlier claim may have sent (F2, principle 4), and forgets a suspicion. A post since the claim
+/// keeps its machine due: what it waits for may be that post.
 async fn release(c: &mut Conn, claims: &[LetGo]) -> Outcome<()> {
     inbox::lock(c, claims.iter().map(|claim| claim.id.0).collect()).await?;
-    let pg = "-- instance.release\nupdate instance i set claims = i.claims - 1, token = null, claimed_until = null, \
+    let pg = "-- instance.release\nupdate instance i set claims = case when i.claims > 1 then 1 else 0 end, token = null, claimed_until = null, \
               wake_at = case when x.wake_at is null or i.signals > i.seen then i.wake_at else x.wake_at end \
               from unnest($1::uuid[], $2::uuid[], $3::bigint[]) x(id, token, wake_at) where i.id = x.id and i.token = x.token";
-    let lite = "-- instance.release\nupdate instance set claims = claims - 1, token = null, claimed_until = null, \
+    let lite = "-- instance.release\nupdate instance set claims = case when claims > 1 then 1 else 0 end, token = null, claimed_until = null, \
                 wake_at = case when $3 is null or signals > seen then wake_at else $3 end where id = $1 and token = $2";
     let rows = claims.iter().map(|claim| vec![claim.id.into(), claim.token.into(), claim.wake_at.into()]).collect();
     c.each(pg, lite, rows).await.map(|_| ())

@@ -65,8 +65,20 @@ impl Store {
         self.touch(Touch::Commit, work).await
     }
 
-    /// Gives claims back with no byte sent, token compared: each takes back its own count only, so that a row which was claimed before
-    /// in this state stays one that may have been sent.
+    /// Counts that this claim's worker begins to drive a suspect alone, and lets the lease begin now. Answers the count; `None` when
+    /// the row is somebody else's by now.
+    pub async fn single_out(&self, id: InstanceId, token: Uuid, until: Time) -> Result<Option<i32>> {
+        let work = async {
+            match &self.inner {
+                Inner::Sql(sql) => sql.single_out(id, token, until).await,
+                Inner::Memory(memory) => memory.lock().single_out(id, token, until),
+            }
+        };
+        self.touch(Touch::Claim, work).await
+    }
+
+    /// Gives claims back with no byte sent, token compared: a row that was claimed before in this state stays one that may have been
+    /// sent.
     pub async fn release(&self, claims: Vec<LetGo>) -> Result<()> {
         let work = async {
             match &self.inner {

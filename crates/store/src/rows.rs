@@ -138,12 +138,24 @@ pub struct Claimed {
     pub head: String,
     pub token: Uuid,
     pub claimed_until: Time,
-    /// Claims since the last transition, this one included: 2 or more means a send may have happened.
+    /// 1: nobody held it before in this state. 2 or more: a send may have happened. From [`SUSPECT`] on it is driven alone.
     pub claims: i32,
     pub signals: i64,
     pub lane: String,
     pub inbox: Vec<Letter>,
     pub created_at: Time,
+}
+
+/// A row claimed so often in one state, and never brought to an end, is a suspect: it may be what kills its workers, or it only lay
+/// beside what does. Claims of whole batches count up to here; beyond it counts [`crate::Store::single_out`], so that what comes
+/// further has been driven alone.
+pub const SUSPECT: i32 = 3;
+
+impl Claimed {
+    /// Whether its worker must drive nothing else meanwhile: its death is then this row's doing, or the machine's.
+    pub fn suspect(&self) -> bool {
+        self.claims >= SUSPECT
+    }
 }
 
 /// An unconsumed post.
@@ -223,7 +235,8 @@ pub enum Committed {
     Forbidden(String),
 }
 
-/// Gives a claim back with no byte sent and nothing written: the row counts one claim less, which is none for a row claimed once.
+/// Gives a claim back with no byte sent and nothing written. A row claimed once counts none then; one that was claimed before counts
+/// one, which still says that it may have been sent, and is no suspect any more: it did not kill who drove it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LetGo {
     pub id: InstanceId,

@@ -71,8 +71,33 @@ pub async fn postgres() -> Fresh {
     open(database().await, None).await
 }
 
+/// The same three, whose time stands until [`Fresh::pass`] moves it: what depends on a lease then depends on nothing else.
+pub async fn standing() -> Vec<Fresh> {
+    let folder = folder("sqlite");
+    let lite = format!("sqlite://{}/levee.db", folder.display());
+    let mut stores = Vec::new();
+    for (url, folder) in [("memory:".to_owned(), None), (lite, Some(folder)), (database().await, None)] {
+        let fresh = open_at(url, folder, Clock::manual(host_time())).await;
+        stop_time(&fresh.store, fresh.options.clock.real()).await;
+        stores.push(fresh);
+    }
+    stores
+}
+
+impl Fresh {
+    /// Lets the time of a store of [`standing`] pass.
+    pub async fn pass(&self, time: Duration) {
+        self.options.clock.advance_real(time);
+        set_time(&self.store, self.options.clock.real()).await;
+    }
+}
+
 async fn open(url: String, folder: Option<PathBuf>) -> Fresh {
-    let options = options(clock());
+    open_at(url, folder, clock()).await
+}
+
+async fn open_at(url: String, folder: Option<PathBuf>, clock: Clock) -> Fresh {
+    let options = options(clock);
     let store = Store::connect(&url, options.clone()).await.expect("the test database opens");
     store.migrate().await.expect("the migrations apply");
     Fresh { store, url, options, folder }

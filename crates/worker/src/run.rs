@@ -6,7 +6,7 @@ use apalis::prelude::{Event, Monitor, MonitorError, ParallelizeExt, WorkerBuilde
 use engine::{Claimed, Committer, Engine};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{RwLock, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -103,17 +103,25 @@ fn committers(engine: &Engine, options: &Options) -> (Committer, Vec<JoinHandle<
 }
 
 /// The apalis worker. Every row runs in a task of its own (all cores, and a panic is that row's alone, F10); the limit stands
-/// outside, so that no row leaves the channel before it can begin.
+/// outside, so that no row leaves the channel before it can begin. A suspect waits until all others have ended, and they wait for it:
+/// if this process dies meanwhile, it was that row (F11).
 fn monitor(engine: &Engine, rows: Rows, committer: Committer, options: &Options, stop: CancellationToken) -> Monitor {
     let (engine, concurrency) = (engine.clone(), options.concurrency);
     // Never the name of an earlier process: apalis treats a known name as its own past.
     let name = format!("levee-{}-{}", std::process::id(), engine.clock.real().millis());
+    let company = Arc::new(RwLock::new(()));
     let worker = move |restarts: usize| {
-        let (drives, committer) = (engine.clone(), committer.clone());
+        let (drives, committer, company) = (engine.clone(), committer.clone(), company.clone());
         let drive = move |row: Claimed| {
-            let (engine, committer) = (drives.clone(), committer.clone());
+            let (engine, committer, company) = (drives.clone(), committer.clone(), company.clone());
             async move {
-                engine.drive(row, &committer).await;
+                if row.suspect() {
+                    let _alone = company.write().await;
+                    engine.drive(row, &committer).await;
+                } else {
+                    let _with_others = company.read().await;
+                    engine.drive(row, &committer).await;
+                }
             }
         };
         WorkerBuilder::new(format!("{name}-{restarts}"))

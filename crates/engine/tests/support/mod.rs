@@ -12,7 +12,7 @@ use hmac::{Hmac, Mac};
 use providers::{AccountConfig, Exchanging, Peer, Providers, Transport, WireAnswer, WireFault, WireRequest, olading};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::{Filter, Instance, Post, Posted, Store, Submitted, Target};
@@ -56,6 +56,10 @@ pub(crate) struct Provider {
     orders: Mutex<BTreeMap<String, &'static str>>,
     /// Looks on while a call is under way.
     watcher: Mutex<Option<Watcher>>,
+    /// Orders of which every call is the end of the process that makes it.
+    deadly: Mutex<BTreeSet<String>>,
+    /// Told of each such end: whoever hears it kills the process.
+    pub(crate) end: tokio::sync::Notify,
 }
 
 impl World {
@@ -74,14 +78,14 @@ impl World {
         let store = Store::connect(url, options).await.unwrap();
         store.migrate().await.unwrap();
         let provider = Arc::new(Provider::default());
-        let mut settings = olading::Settings::new("http://127.0.0.1:9", "the client", SECRET);
-        settings.code_order_not_found = Some("9404".into());
-        let accounts = BTreeMap::from([(ACCOUNT.to_owned(), AccountConfig::Olading(settings))]);
-        let providers = Providers::new(accounts, Transport::Local(provider.clone())).unwrap();
-        let limits = Limits { rate_per_second: None, ..Limits::default() };
-        let engine = Engine::new(store.clone(), providers, clock.clone(), Rules { default_limits: limits, ..rules });
+        let engine = engine(&store, &provider, &clock, rules);
         let person = store.put_person(TENANT, &payee()).await.unwrap();
         Self { engine, store, clock, provider, person }
+    }
+
+    /// The engine of a process that starts over the same store.
+    pub(crate) fn restarted(&self) -> Engine {
+        engine(&self.store, &self.provider, &self.clock, (*self.engine.rules).clone())
     }
 
     pub(crate) async fn submit(&self, key: &str) -> InstanceId {
@@ -163,6 +167,15 @@ impl World {
     }
 }
 
+fn engine(store: &Store, provider: &Arc<Provider>, clock: &Clock, rules: Rules) -> Engine {
+    let mut settings = olading::Settings::new("http://127.0.0.1:9", "the client", SECRET);
+    settings.code_order_not_found = Some("9404".into());
+    let accounts = BTreeMap::from([(ACCOUNT.to_owned(), AccountConfig::Olading(settings))]);
+    let providers = Providers::new(accounts, Transport::Local(provider.clone())).unwrap();
+    let limits = Limits { rate_per_second: None, ..Limits::default() };
+    Engine::new(store.clone(), providers, clock.clone(), Rules { default_limits: limits, ..rules })
+}
+
 impl Provider {
     pub(crate) fn say(&self, say: Say) {
         self.says.lock().unwrap().push_back(say);
@@ -170,6 +183,16 @@ impl Provider {
 
     pub(crate) fn watch(&self, watcher: impl Fn(&str) + Send + Sync + 'static) {
         *self.watcher.lock().unwrap() = Some(Box::new(watcher));
+    }
+
+    /// From now on whoever makes a call of this order dies of it.
+    pub(crate) fn kills(&self, order: &RequestId) {
+        self.deadly.lock().unwrap().insert(order.as_str().to_owned());
+    }
+
+    fn is_deadly(&self, request: &WireRequest) -> bool {
+        let text = String::from_utf8_lossy(&request.body);
+        self.deadly.lock().unwrap().iter().any(|order| text.contains(order))
     }
 
     /// The names of the calls so far.
@@ -204,7 +227,20 @@ impl Provider {
 
 impl Peer for Provider {
     fn exchange<'a>(&'a self, request: &'a WireRequest) -> Exchanging<'a> {
-        Box::pin(async move { self.exchange_now(request) })
+        Box::pin(async move {
+            let answer = self.exchange_now(request);
+            if self.is_deadly(request) {
+                self.end.notify_one();
+                std::future::pending::<()>().await;
+            }
+            if !self.deadly.lock().unwrap().is_empty() {
+                // An answer takes longer than a process takes to die.
+                for _ in 0..100 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            answer
+        })
     }
 }
 

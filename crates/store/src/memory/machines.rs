@@ -3,6 +3,7 @@
 use super::{Machine, Mail, World};
 use crate::memory::writes::owner_of;
 use crate::rank::{self, Candidate};
+use crate::rows::SUSPECT;
 use crate::{
     ClaimAsk, Claimed, Entry, Error, Exchange, Filter, Guard, Instance, LetGo, Letter, NewInstance, Orphan, Post,
     Posted, Result, Submitted, Target, chain, writes as sql_writes,
@@ -145,7 +146,9 @@ impl World {
         let chosen = rank::choose(self.due(&ask), &ask);
         for id in &chosen {
             self.machines.change(&InstanceId(*id), |machine| {
-                machine.row.claims += 1;
+                if machine.row.claims < SUSPECT {
+                    machine.row.claims += 1;
+                }
                 machine.row.claimed_until = Some(ask.now.real + ask.lease);
                 machine.token = Some(token);
                 machine.seen = machine.signals;
@@ -212,11 +215,23 @@ impl World {
             .filter_map(|((_, _, mail), ())| self.inbox.get(mail))
     }
 
+    pub(crate) fn single_out(&mut self, id: InstanceId, token: Uuid, until: Time) -> Result<Option<i32>> {
+        if self.machines.get(&id).is_none_or(|machine| machine.token != Some(token)) {
+            return Ok(None);
+        }
+        self.machines.change(&id, |machine| {
+            machine.row.claims += 1;
+            machine.row.claimed_until = Some(until);
+        });
+        self.machines.end(true);
+        Ok(self.machines.get(&id).map(|machine| machine.row.claims))
+    }
+
     pub(crate) fn release(&mut self, claims: Vec<LetGo>) -> Result<()> {
         for claim in claims {
             if self.machines.get(&claim.id).is_some_and(|machine| machine.token == Some(claim.token)) {
                 self.machines.change(&claim.id, |machine| {
-                    machine.row.claims -= 1;
+                    machine.row.claims = i32::from(machine.row.claims > 1);
                     (machine.row.claimed_until, machine.token) = (None, None);
                     if claim.wake_at.is_some() && machine.signals <= machine.seen {
                         machine.row.wake_at = claim.wake_at;

@@ -73,15 +73,15 @@ async fn closed_and_full_lanes_are_left_alone() {
 
 #[tokio::test]
 async fn a_claim_expires_and_is_counted() {
-    for fresh in testing::stores().await {
+    for fresh in testing::standing().await {
         let id = put(&fresh, machine("a")).await;
-        let short = |claimed: usize| ClaimAsk { lease: Duration::from_millis(80), limit: claimed, ..ask(&fresh, t(1)) };
-        let first = fresh.store.claim(short(9)).await.unwrap();
+        let first = claim_all(&fresh, t(1)).await;
         assert_eq!((first[0].id, first[0].claims), (id, 1));
-        assert!(fresh.store.claim(short(9)).await.unwrap().is_empty(), "a live claim is exclusive");
+        fresh.pass(LEASE - Duration::from_millis(1)).await;
+        assert!(claim_all(&fresh, t(1)).await.is_empty(), "a live claim is exclusive");
         assert_eq!(fresh.store.live_claims(fresh.store.time().await.unwrap()).await.unwrap(), 1);
-        tokio::time::sleep(Duration::from_millis(120)).await;
-        let second = fresh.store.claim(short(9)).await.unwrap();
+        fresh.pass(Duration::from_millis(1)).await;
+        let second = claim_all(&fresh, t(1)).await;
         assert_eq!((second.len(), second[0].claims), (1, 2), "taken twice in one state: perhaps sent");
         assert_ne!(second[0].token, first[0].token);
         assert_eq!(
@@ -113,16 +113,45 @@ async fn letting_go_counts_nothing() {
 
 #[tokio::test]
 async fn f2_letting_go_never_forgets_an_earlier_claim() {
-    for fresh in testing::stores().await {
+    for fresh in testing::standing().await {
         let id = put(&fresh, machine("a")).await;
-        let short = ClaimAsk { lease: Duration::from_millis(1), ..ask(&fresh, t(1)) };
-        fresh.store.claim(short).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        claim_one(&fresh, id).await;
+        fresh.pass(LEASE).await;
         for _ in 0..3 {
             let again = claim_one(&fresh, id).await;
             assert_eq!(again.claims, 2, "the first worker is gone, and may have sent");
             fresh.store.release(vec![LetGo { id, token: again.token, wake_at: None }]).await.unwrap();
         }
+    }
+}
+
+#[tokio::test]
+async fn f11_claims_count_up_to_the_suspicion_and_only_a_lone_drive_counts_beyond() {
+    for fresh in testing::standing().await {
+        let id = put(&fresh, machine("a")).await;
+        for claims in [1, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3] {
+            let claimed = claim_one(&fresh, id).await;
+            assert_eq!((claimed.claims, claimed.suspect()), (claims, claims == 3), "{:?}", fresh.store.kind());
+            fresh.pass(LEASE).await;
+        }
+        for alone in 1..4 {
+            let claimed = claim_one(&fresh, id).await;
+            fresh.pass(LEASE / 2).await;
+            let until = fresh.options.clock.real() + LEASE;
+            let stranger = fresh.store.single_out(id, Uuid::new_v4(), until).await.unwrap();
+            assert_eq!(stranger, None, "another token counts nothing");
+            assert_eq!(fresh.store.single_out(id, claimed.token, until).await.unwrap(), Some(SUSPECT + alone));
+            fresh.pass(LEASE - Duration::from_millis(1)).await;
+            assert!(claim_all(&fresh, t(1)).await.is_empty(), "the lease began with the drive");
+            fresh.pass(Duration::from_millis(1)).await;
+        }
+        let claimed = claim_one(&fresh, id).await;
+        assert_eq!(claimed.claims, SUSPECT + 3, "a claim takes nothing of it back");
+        fresh.store.release(vec![LetGo { id, token: claimed.token, wake_at: None }]).await.unwrap();
+        let cleared = claim_one(&fresh, id).await;
+        assert_eq!(cleared.claims, 2, "who drove it lives: no suspect any more, but perhaps sent");
+        assert!(is_done(&commit(&fresh, turn(&cleared, "moved")).await));
+        assert_eq!(claim_one(&fresh, id).await.claims, 1, "a new state begins anew");
     }
 }
 

@@ -18,7 +18,7 @@ const MACHINES: usize = 4;
 const STEPS: usize = 40;
 /// Sequences, unless the environment asks for more.
 const CASES: u32 = 12;
-const LEASE: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_secs(3600);
 /// A lease that has lapsed before the next step.
 const BLINK: Duration = Duration::from_millis(1);
 
@@ -29,6 +29,7 @@ enum Op {
     Claim { lease_over: bool },
     Turn { who: usize, stale: bool, keep: bool, read: bool, lines: u8, write: Option<Row> },
     LetGo { who: usize, wake: bool },
+    SingleOut { who: usize },
 }
 
 /// A write of a turn, most of them forbidden at most times.
@@ -90,7 +91,8 @@ fn op() -> impl Strategy<Value = Op> {
         3 => rarely().prop_map(|lease_over| Op::Claim { lease_over }),
         6 => (who.clone(), rarely(), any::<bool>(), any::<bool>(), 0..3_u8, prop::option::weighted(0.8, row()))
             .prop_map(|(who, stale, keep, read, lines, write)| Op::Turn { who, stale, keep, read, lines, write }),
-        1 => (who, any::<bool>()).prop_map(|(who, wake)| Op::LetGo { who, wake }),
+        1 => (who.clone(), any::<bool>()).prop_map(|(who, wake)| Op::LetGo { who, wake }),
+        1 => who.prop_map(|who| Op::SingleOut { who }),
     ]
 }
 
@@ -210,7 +212,7 @@ impl Case {
             lines: vec![line; usize::from(*lines)],
             consumed: if *read { claimed.inbox.iter().map(|letter| letter.id).collect() } else { vec![] },
             writes: write.iter().map(|row| self.write(*who, *row, real)).collect(),
-            keep_until: keep.then(|| real + LEASE),
+            keep_until: keep.then(|| real + LONG),
             at: self.at(),
             ..turn(claimed, &state)
         })
@@ -231,7 +233,7 @@ impl Side {
                 said(&store.post(vec![case.post(*who, *by_address, *dedupe)]).await)
             }
             Op::Claim { lease_over } => {
-                let mut rows = self.claim(case.at(), if *lease_over { BLINK } else { LEASE }).await;
+                let mut rows = self.claim(case.at(), if *lease_over { BLINK } else { LONG }).await;
                 tokio::time::sleep(if *lease_over { 5 * BLINK } else { Duration::ZERO }).await;
                 rows.sort_by_key(|row| row.id);
                 let named = rows
@@ -273,6 +275,11 @@ impl Side {
                 let Some(claimed) = self.claims.remove(&case.machine(*who)) else { return "no claim".into() };
                 let wake_at = wake.then(|| case.at());
                 said(&store.release(vec![LetGo { id: claimed.id, token: claimed.token, wake_at }]).await)
+            }
+            Op::SingleOut { who } => {
+                let Some(claimed) = self.claims.get(&case.machine(*who)).cloned() else { return "no claim".into() };
+                let until = store.time().await.unwrap() + LONG;
+                said(&store.single_out(claimed.id, claimed.token, until).await)
             }
         }
     }
@@ -329,7 +336,7 @@ impl Side {
     async fn rest(&mut self) {
         let held = self.claims.drain().map(|(id, row)| LetGo { id, token: row.token, wake_at: None }).collect();
         self.fresh.store.release(held).await.unwrap();
-        for row in self.claim(t(1_000_000), LEASE).await {
+        for row in self.claim(t(1_000_000), LONG).await {
             let consumed = row.inbox.iter().map(|letter| letter.id).collect();
             let last = Turn { due: due("-", 3, None), consumed, ..turn(&row, "at_rest") };
             assert!(is_done(&commit(&self.fresh, last).await));
@@ -358,7 +365,7 @@ async fn sequence(
         let mut answers = Vec::new();
         for side in sides.iter_mut() {
             let mut answer = vec![side.run(case, op).await];
-            if let Op::Turn { who, .. } | Op::Post { who, .. } | Op::LetGo { who, .. } = op {
+            if let Op::Turn { who, .. } | Op::Post { who, .. } | Op::LetGo { who, .. } | Op::SingleOut { who } = op {
                 answer.push(side.look(case, *who).await);
             }
             answers.push(answer.join("\n"));

@@ -68,9 +68,10 @@ async fn put(fresh: &Fresh, new: NewInstance) -> InstanceId {
     id
 }
 
+const LEASE: std::time::Duration = std::time::Duration::from_secs(120);
+
 fn ask(fresh: &Fresh, business: Time) -> ClaimAsk {
-    let lease = std::time::Duration::from_secs(120);
-    ClaimAsk { limit: 100, closed_lanes: vec![], per_lane: 100, lease, now: now(fresh, business) }
+    ClaimAsk { limit: 100, closed_lanes: vec![], per_lane: 100, lease: LEASE, now: now(fresh, business) }
 }
 
 async fn claim_all(fresh: &Fresh, business: Time) -> Vec<Claimed> {
