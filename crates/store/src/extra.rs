@@ -39,6 +39,8 @@ pub struct Schedule {
 pub struct AuditPlan {
     /// States in which a paid remit is confirmed or beyond (I2).
     pub confirmed: Vec<String>,
+    /// Questions about a paid remit that ended without a levy. Once two persons have closed one, its end is explained (I2).
+    pub explained: Vec<String>,
     /// A paid remit has this long to be confirmed (I2).
     pub confirm_within: Duration,
     /// What calls and commits may take before any lateness counts: a fast clock runs on meanwhile (I2, I19).
@@ -66,6 +68,7 @@ impl Default for AuditPlan {
     fn default() -> Self {
         Self {
             confirmed: ["levying", "levied", "returned_after_levy"].map(str::to_owned).to_vec(),
+            explained: vec!["auto_closed_paid".to_owned()],
             confirm_within: Duration::from_secs(3600),
             settle: Duration::ZERO,
             freshness: Duration::from_secs(30),

@@ -85,17 +85,24 @@ where i.signals <> coalesce(b.n, 0) or i.seen > i.signals or (b.unread > 0 and i
     Query { audit: "S-F", sql, values: vec![] }
 }
 
-/// I2: LEAST(evidence + 1 h, D - 12 h), and what a confirmation's own calls and commits may take.
+/// I2: LEAST(evidence + 1 h, D - 12 h), and what a confirmation's own calls and commits may take. A remit that is over without its levy
+/// is asked about until two persons, who knew of the evidence, have closed that very question: an incident explained is an allowed end.
 fn unconfirmed(kind: Kind, now: Moment, plan: &AuditPlan) -> Query {
     let sql = format!(
         "-- audit.i2\nselect e.remit as id from evidence e join instance i on i.id = e.remit where e.revoked_at is null and e.at < $1 \
-         and (e.at < $2 or {} < $3) and not {} and {NO_CASE}",
+         and (e.at < $2 or {} < $3) and not {} and {NO_CASE}
+and not ({} and exists (select 1 from \"case\" c where c.instance = i.id and {} and c.approved_by is not null and c.resolved_at >= e.at))",
         text(kind, "i.input", &["deadline"]),
-        listed(kind, "i.state_name", 4)
+        listed(kind, "i.state_name", 4),
+        listed(kind, IN_STATE, 5),
+        listed(kind, "c.kind", 6)
     );
     let (settled, late) = (now.business - plan.settle, now.business - plan.confirm_within);
     let near = (now.business + BEFORE_DEADLINE).to_string();
-    Query { audit: "I2", sql, values: vec![settled.into(), late.into(), near.into(), plan.confirmed.clone().into()] }
+    let (resting, explained) = (pairs(&plan.resting), plan.explained.clone());
+    let values =
+        vec![settled.into(), late.into(), near.into(), plan.confirmed.clone().into(), resting.into(), explained.into()];
+    Query { audit: "I2", sql, values }
 }
 
 fn amounts(kind: Kind) -> Query {

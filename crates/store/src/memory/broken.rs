@@ -9,7 +9,7 @@ use uuid::Uuid;
 impl World {
     #[expect(clippy::too_many_lines, reason = "a table: one arm per way to break a row")]
     pub(crate) fn break_row(&mut self, what: &str, sound: &Sound) {
-        let Sound { paid, permit, proof, cancelled, sent, rests, waits, .. } = sound;
+        let Sound { paid, permit, proof, cancelled, closed, explained, sent, rests, waits, .. } = sound;
         let second = |id: &InstanceId| (*id, 2);
         let other = Uuid::new_v4();
         match what {
@@ -51,6 +51,25 @@ impl World {
                 self.history.change(&second(paid), |entry| entry.line.cause = "callback".into());
             }
             "an unpaid remit never cancelled" => self.decisions.remove(cancelled),
+            "a payment never confirmed" => {
+                self.machines.change(paid, |machine| machine.row.state_name = "paid".into());
+            }
+            "a close that nobody was told of" => self.cases.remove(explained),
+            "an explanation by one person" => {
+                self.cases.change(explained, |case| case.approved_by = None);
+            }
+            "an explanation of something else" => {
+                self.cases.change(explained, |case| case.open.kind = "payment_without_permit".into());
+            }
+            "an explanation before the payment" => {
+                let of_it = self.evidence.values().find(|row| row.evidence.remit == *closed);
+                let id = of_it.unwrap().evidence.id;
+                let late = Time::from_millis(of_it.unwrap().evidence.at.millis() + 3000);
+                self.evidence.change(&id, |row| row.evidence.at = late);
+            }
+            "an explanation of what is not over" => {
+                self.machines.change(closed, |machine| machine.row.state_name = "paid".into());
+            }
             "an outbox row gone" => {
                 self.machines.change(paid, |machine| machine.emitted = 3);
             }

@@ -44,9 +44,12 @@ impl World {
         Ok(i64::try_from(live.count()).unwrap_or(i64::MAX))
     }
 
+    pub(super) fn cases_of(&self, id: InstanceId) -> impl Iterator<Item = &crate::Case> {
+        Self::rows_of(&self.cases_by_instance, id).filter_map(|case| self.cases.get(case))
+    }
+
     pub(super) fn has_case(&self, id: InstanceId) -> bool {
-        let mut cases = Self::rows_of(&self.cases_by_instance, id).filter_map(|case| self.cases.get(case));
-        cases.any(|case| case.state != "resolved")
+        self.cases_of(id).any(|case| case.state != "resolved")
     }
 
     fn has_task(&self, id: InstanceId) -> bool {

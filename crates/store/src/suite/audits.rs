@@ -13,7 +13,7 @@ const ALL: [&str; 19] = [
 ];
 
 /// What is broken, and the audit that must see it.
-const BROKEN: [(&str, &str); 29] = [
+const BROKEN: [(&str, &str); 35] = [
     ("I10", "evidence of another amount"),
     ("I10", "a fee that does not add up"),
     ("I10", "a split that does not add up"),
@@ -26,6 +26,12 @@ const BROKEN: [(&str, &str); 29] = [
     ("I14", "a state without its line"),
     ("I15", "a move by a callback"),
     ("I19", "an unpaid remit never cancelled"),
+    ("I2", "a payment never confirmed"),
+    ("I2", "a close that nobody was told of"),
+    ("I2", "an explanation by one person"),
+    ("I2", "an explanation of something else"),
+    ("I2", "an explanation before the payment"),
+    ("I2", "an explanation of what is not over"),
     ("I20", "an outbox row gone"),
     ("I20", "a rest nobody was told of"),
     ("I23", "an act rewritten"),
@@ -48,7 +54,7 @@ const BROKEN: [(&str, &str); 29] = [
 fn plan() -> AuditPlan {
     let word = str::to_owned;
     AuditPlan {
-        resting: vec![("order".into(), "settled".into())],
+        resting: ["settled", "levied", "auto_closed_paid"].map(|state| (word("order"), word(state))).to_vec(),
         leaves_rest: vec![("order".into(), "settled".into(), "returned".into())],
         verified: vec![word("CREATE")],
         ..AuditPlan::default()
@@ -67,6 +73,9 @@ pub(crate) struct Sound {
     pub(crate) permit: Uuid,
     pub(crate) proof: Uuid,
     pub(crate) cancelled: InstanceId,
+    /// Paid, closed by the provider, and explained by two persons in this case.
+    pub(crate) closed: InstanceId,
+    pub(crate) explained: Uuid,
     /// It sent, was in doubt, looked twice and sent again.
     pub(crate) sent: InstanceId,
     /// It came to rest.
@@ -95,7 +104,8 @@ async fn sound(fresh: &Fresh) -> Sound {
         Write::KeepEvidence(proof.clone()),
         decide(paid, NextStep::Continue, Some(proof.id)),
     ];
-    assert!(is_done(&writes(fresh, paid, list).await));
+    comes_to_rest(fresh, paid, "levied", list).await;
+    let (closed, explained) = explained(fresh, remit("closed", None)).await;
     let list = vec![Write::CloseGate { remit: cancelled, at: t(5) }, decide(cancelled, NextStep::Cancel, None)];
     assert!(is_done(&writes(fresh, cancelled, list).await));
     fresh.store.act("acme", rules::act("approve")).await.unwrap();
@@ -109,11 +119,35 @@ async fn sound(fresh: &Fresh) -> Sound {
         call("CREATE", "done", 363),
     ];
     assert!(is_done(&commit(fresh, Turn { exchanges, ..turn(&claimed, "sent") }).await));
-    let claimed = claim_one(fresh, rests).await;
-    let rest = Turn { resting: true, due: due("-", 3, None), ..turn(&claimed, "settled") };
-    assert!(is_done(&commit(fresh, rest).await));
+    comes_to_rest(fresh, rests, "settled", vec![]).await;
     fresh.store.post(vec![post(Target::Instance(waits), None)]).await.unwrap();
-    Sound { paid, permit: permit.id, proof: proof.id, cancelled, sent, rests, waits, person }
+    Sound { paid, permit: permit.id, proof: proof.id, cancelled, closed, explained, sent, rests, waits, person }
+}
+
+async fn comes_to_rest(fresh: &Fresh, id: InstanceId, state: &str, writes: Vec<Write>) {
+    let claimed = claim_one(fresh, id).await;
+    let rest = Turn { resting: true, due: due("-", 3, None), writes, ..turn(&claimed, state) };
+    assert!(is_done(&commit(fresh, rest).await));
+}
+
+/// A payment whose remit was closed without a levy, and what two persons made of it.
+async fn explained(fresh: &Fresh, remit: NewInstance) -> (InstanceId, Uuid) {
+    let id = put(fresh, remit).await;
+    let case = office::case("auto_closed_paid");
+    let proof = domain::record::Evidence { bank_serial: "of the closed".into(), ..evidence(id, None) };
+    comes_to_rest(fresh, id, "auto_closed_paid", vec![Write::KeepEvidence(proof), Write::OpenCase(case.clone())]).await;
+    let (name, reason, by) = ("closed".into(), "paid by hand at the tax office".into(), "li".into());
+    let proposal = Proposal { name, reason, evidence: None, by, at: t(6) };
+    assert!(fresh.store.case_step(cases::step(case.id, cases::propose(&proposal, 0))).await.unwrap());
+    assert!(fresh.store.case_step(cases::step(case.id, cases::approve(&proposal, "wang"))).await.unwrap());
+    fresh.store.post(vec![post(Target::Instance(id), None)]).await.unwrap();
+    let claimed = claim_one(fresh, id).await;
+    let list = vec![Write::CloseCase { case: case.id, how: "closed, by wang".into(), at: t(7) }];
+    let consumed = claimed.inbox.iter().map(|letter| letter.id).collect();
+    let heard =
+        Turn { resting: true, due: due("-", 3, None), consumed, writes: list, ..turn(&claimed, "auto_closed_paid") };
+    assert!(is_done(&commit(fresh, heard).await));
+    (id, case.id)
 }
 
 fn call(operation: &str, verdict: &str, at: i64) -> NewExchange {
@@ -130,6 +164,7 @@ async fn a_sound_store_breaks_no_rule() {
         assert_eq!(found.iter().map(|finding| finding.audit.as_str()).collect::<Vec<_>>(), ALL);
         assert!(found.iter().all(|finding| finding.count == 0), "{:?}: {found:?}", fresh.store.kind());
         assert_eq!(count(&fresh, "I19", t(80_000), plan()).await, 0, "what is cancelled is not leaked");
+        assert_eq!(count(&fresh, "I2", t(80_000), plan()).await, 0, "what is paid is levied, or explained");
     }
 }
 
@@ -147,7 +182,7 @@ async fn each_audit_fires_on_a_broken_row() {
             for sql in broken(&fresh, what, &sound) {
                 raw(&fresh, &sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
             }
-            let at = if audit == "I19" { t(80_000) } else { t(400) };
+            let at = if ["I19", "I2"].contains(&audit) { t(80_000) } else { t(400) };
             assert!(count(&fresh, audit, at, plan()).await > 0, "{audit}, {what}, on {:?}", fresh.store.kind());
         }
     }
@@ -155,9 +190,10 @@ async fn each_audit_fires_on_a_broken_row() {
 
 #[expect(clippy::too_many_lines, reason = "a table: one arm per way to break a row")]
 fn broken(fresh: &Fresh, what: &str, sound: &Sound) -> Vec<String> {
-    let Sound { paid, permit, proof, cancelled, sent, rests, waits, person } = sound;
-    let [paid, cancelled, sent, rests, waits] = [paid, cancelled, sent, rests, waits].map(|id| id_of(fresh, id.0));
-    let [permit, proof, other] = [*permit, *proof, Uuid::new_v4()].map(|id| id_of(fresh, id));
+    let Sound { paid, permit, proof, cancelled, closed, explained, sent, rests, waits, person } = sound;
+    let [paid, cancelled, closed] = [paid, cancelled, closed].map(|id| id_of(fresh, id.0));
+    let [sent, rests, waits] = [sent, rests, waits].map(|id| id_of(fresh, id.0));
+    let [permit, proof, explained, other] = [*permit, *proof, *explained, Uuid::new_v4()].map(|id| id_of(fresh, id));
     let copy = |state: &str, attempt: i64, cutoff: &str| {
         format!(
             "insert into permit select {other}, remit, tenant, {attempt}, bank_order_no, amount_fen, pay_before, {cutoff}, issued_at, \
@@ -191,6 +227,20 @@ fn broken(fresh: &Fresh, what: &str, sound: &Sound) -> Vec<String> {
         "a state without its line" => vec![format!("update instance set state_name = 'elsewhere' where id = {paid}")],
         "a move by a callback" => vec![line("cause = 'callback'")],
         "an unpaid remit never cancelled" => vec![format!("delete from decision where remit = {cancelled}")],
+        "a payment never confirmed" => vec![format!("update instance set state_name = 'paid' where id = {paid}")],
+        "a close that nobody was told of" => vec![format!("delete from \"case\" where id = {explained}")],
+        "an explanation by one person" => {
+            vec![format!("update \"case\" set approved_by = null where id = {explained}")]
+        }
+        "an explanation of something else" => {
+            vec![format!("update \"case\" set kind = 'payment_without_permit' where id = {explained}")]
+        }
+        "an explanation before the payment" => {
+            vec![format!("update evidence set at = {} where remit = {closed}", t(8).millis())]
+        }
+        "an explanation of what is not over" => {
+            vec![format!("update instance set state_name = 'paid' where id = {closed}")]
+        }
         "an outbox row gone" => vec![format!("update instance set emitted = 3 where id = {paid}")],
         "a rest nobody was told of" => vec![format!("update outbox set topic = 'moved' where instance = {rests}")],
         "an act rewritten" => vec!["update audit set what = 'nothing'".into()],
