@@ -97,11 +97,13 @@ pub enum Event {
     CancelAsked {
         by: String,
     },
-    /// The broken quote was accepted by two persons.
-    /// Evidence without a permit was brought; it waits for a second person.
+    /// Evidence without a permit was brought; it waits for a second person in this case.
     EvidenceBrought {
         by: String,
+        #[serde(default)]
+        case: Option<Uuid>,
     },
+    /// The broken quote was accepted by two persons.
     QuoteAccepted {
         by: String,
     },
@@ -299,7 +301,7 @@ impl Machine for Remit {
             }
             Event::Attested { permit, .. } => Some(self.ended(permit, payout::Event::Attested, input, cx)),
             Event::CancelAsked { .. } => Some(self.cancel_asked(cx)),
-            Event::EvidenceBrought { .. } => Some(self.evidence_brought(cx)),
+            Event::EvidenceBrought { case, .. } => Some(self.evidence_brought(case, cx)),
             Event::QuoteAccepted { .. } => Some(self.quote_accepted()),
             Event::NoticeSeen { close_time } => Some(self.hinted(Some(close_time.unwrap_or(cx.now)), cx)),
             Event::HintSeen => Some(self.hinted(None, cx)),

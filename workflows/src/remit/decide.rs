@@ -78,9 +78,18 @@ impl Remit {
         self.facts.proof.is_none() && self.facts.brought.is_some_and(|at| !cases::lapsed(at, cx.now))
     }
 
-    pub(super) fn evidence_brought(mut self, cx: &Cx<'_>) -> Next<Self> {
+    pub(super) fn evidence_brought(mut self, case: Option<Uuid>, cx: &Cx<'_>) -> Next<Self> {
         self.facts.brought = Some(cx.now);
+        self.facts.brought_in.extend(case.filter(|case| !self.facts.brought_in.contains(case)));
         Next::to(self)
+    }
+
+    /// Two persons have answered this case: what was brought there waits no longer.
+    pub(super) fn evidence_answered(&mut self, case: Uuid) {
+        self.facts.brought_in.retain(|waits| *waits != case);
+        if self.facts.brought_in.is_empty() {
+            self.facts.brought = None;
+        }
     }
 
     /// The one call of a decision. CANCEL must carry a time too; it means nothing there (P32).

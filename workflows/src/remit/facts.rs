@@ -72,6 +72,9 @@ pub struct Facts {
     /// Evidence without a permit was brought, and waits for its second person: until then nothing is cancelled (safety.md §11).
     #[serde(default)]
     pub brought: Option<Time>,
+    /// The cases in which it waits.
+    #[serde(default)]
+    pub brought_in: Vec<Uuid>,
 }
 
 /// PaymentEvidence as the state remembers it; the row is in `evidence`.
@@ -207,6 +210,7 @@ impl Facts {
             paid_after_final: false,
             noted: Vec::new(),
             brought: None,
+            brought_in: Vec::new(),
         }
     }
 

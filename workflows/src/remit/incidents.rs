@@ -112,6 +112,29 @@ fn a_note_is_closed_at_any_time_and_nothing_else_with_it() {
 }
 
 #[test]
+fn evidence_that_waits_holds_permit_and_cancel_until_its_own_case_is_answered() {
+    at(12, |cx| {
+        let brought = |remit: Remit, case| {
+            go(remit, Event::EvidenceBrought { by: "li".into(), case: Some(Uuid::from_u128(case)) }, cx).state
+        };
+        let open = Remit::specimens().states.into_iter().find(|remit| remit.at.name() == "open").unwrap();
+        let asked = |remit: &Remit| {
+            let next = go(remit.clone(), Event::PermitAsked { ask: Uuid::from_u128(9) }, cx);
+            next.writes.iter().any(|write| format!("{write:?}").contains("in_doubt"))
+        };
+        assert!(!asked(&open));
+        let waits = brought(brought(open, 1), 2);
+        assert!(asked(&waits) && waits.evidence_pending(cx), "it may be paid already");
+        let one_left = go(waits, answer("payment_evidence", "not_paid"), cx).state;
+        assert!(asked(&one_left) && one_left.evidence_pending(cx), "the other paper waits still");
+        let case = Answered { id: Uuid::from_u128(2), kind: "payment_evidence".into() };
+        let last = Event::CaseResolved { case, r#move: "not_paid".into(), evidence: None, by: "li and wang".into() };
+        let free = go(one_left, last, cx).state;
+        assert!(!asked(&free) && !free.evidence_pending(cx));
+    });
+}
+
+#[test]
 fn evidence_that_proves_nothing_is_refused_without_a_word_about_the_live_permit() {
     at(12, |cx| {
         let live = Remit::specimens().states.into_iter().find(|remit| remit.at.name() == "permitted").unwrap();

@@ -135,6 +135,10 @@ impl Remit {
             () if other_pays => {
                 Some(("not_payable", "by this account's settings the merchant does not pay the person"))
             }
+            () if self.evidence_pending(cx) => Some((
+                "in_doubt",
+                "somebody brought evidence that this remit is paid: two persons answer its case first",
+            )),
             () if frozen => Some(("frozen", "paying is frozen here")),
             () if crosses => Some(("month_edge", "the payment could settle in the next tax month")),
             () => None,

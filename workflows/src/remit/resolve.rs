@@ -31,7 +31,10 @@ impl Remit {
         cx: &Cx<'_>,
     ) -> Next<Self> {
         match self.clone().settled(case, name, evidence, input, cx) {
-            Ok(next) => next.with_first(case.closed(name, by, cx)),
+            Ok(mut next) => {
+                next.state.evidence_answered(case.id);
+                next.with_first(case.closed(name, by, cx))
+            }
             Err(why) => Next::to(self).with(case.reopened(name, &why)),
         }
     }

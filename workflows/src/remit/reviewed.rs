@@ -348,7 +348,7 @@ fn s_h_one_stale_read_of_a_running_levy_lowers_no_belief() {
 #[test]
 fn evidence_that_waits_for_its_second_person_holds_the_cancel() {
     at(43, |cx| {
-        let brought = go(specimen("open"), Event::EvidenceBrought { by: "amei".into() }, cx).state;
+        let brought = go(specimen("open"), Event::EvidenceBrought { by: "amei".into(), case: None }, cx).state;
         assert_eq!(brought.name(), "open", "one person moves nothing");
         let later = Cx { now: specimen_time(45), ..*cx };
         let mut shut = go(brought, Event::PayCutoffReached, &later).state;

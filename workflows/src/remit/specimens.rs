@@ -204,7 +204,7 @@ fn reports() -> Vec<Event> {
         Event::PaymentReturned { bank_serial: "BK1".into() },
         Event::Attested { permit: PERMIT, by: "payer".into(), reason: "not used".into() },
         Event::CancelAsked { by: "amei".into() },
-        Event::EvidenceBrought { by: "amei".into() },
+        Event::EvidenceBrought { by: "amei".into(), case: Some(Uuid::from_u128(77)) },
         Event::QuoteAccepted { by: "amei".into() },
         Event::NoticeSeen { close_time: Some(specimen_time(10)) },
         Event::HintSeen,

@@ -86,7 +86,9 @@ pub(crate) async fn propose(
     what: &str,
 ) -> Result<bool, Error> {
     let evidence = proposal.name == "paid" && case.workflow == remits::WORKFLOW;
-    let letter = evidence.then(|| letter(api, caller, case, json!({"EvidenceBrought": {"by": caller.name}}), None));
+    let letter = evidence.then(|| {
+        letter(api, caller, case, json!({"EvidenceBrought": {"by": caller.name, "case": case.open.id}}), None)
+    });
     let detail = json!({"move": proposal.name, "reason": proposal.reason, "instance": case.instance});
     let change = CaseChange::Propose { proposal, lapsed: lapse_before(api.now()) };
     Ok(api.engine().case_step(step(api, caller, case, change, what, detail, letter)).await?)

@@ -7,7 +7,7 @@
 
 use crate::names::{Required, Scenario};
 use crate::world::{Db, World};
-use crate::{callbacks, confirming, creating, paying, races, statuses, traps};
+use crate::{callbacks, confirming, creating, papers, paying, races, statuses, traps};
 
 /// Tells a story and holds its end against the oracle.
 async fn tell<Told: Future<Output = World>>(story: fn(Db) -> Told, db: Db) {
@@ -107,6 +107,14 @@ scenarios! {
     R09 races::race_levied_and_bank_return "levied, returned: an incident, no second levy"
         later "reconciliation: the repay object";
     R10 races::race_undecided_and_close_without_notice "a close whose notice was lost is as if it had come";
+    E01 papers::e01_paid_is_levied "paid: the engine confirms, and the bypass stays noted until two persons close it";
+    E02 papers::e02_not_paid_lets_the_remit_go "not paid: it held the cancellation for a day, and no longer";
+    E03 papers::e03_returned_before_the_second_person "paid and returned meanwhile: the yes is not taken, and the remit is cancelled when due";
+    E04 papers::e04_a_doubt_ends_by_the_right_paper "in doubt: a paper that proves nothing says nothing, the right one ends it";
+    E05 papers::e05_a_paper_overtaken_by_the_payers_report "reported meanwhile: the same payment adds nothing, a second one is an incident";
+    E06 papers::e06_returned_before_the_decision "paid, then returned before CONTINUE: open again, and payable at once";
+    E07 papers::e07_returned_after_the_levy "paid, levied, then returned: one incident, closed by two persons";
+    E08 papers::e08_a_closed_payment_is_explained_by_two_persons "closed although paid: what two persons settled outside is an end";
 }
 
 #[test]
@@ -116,6 +124,7 @@ fn the_list() {
         .map(|n| format!("P{n:02}"))
         .chain((1..=8).map(|n| format!("T{n:02}")))
         .chain((1..=10).map(|n| format!("R{n:02}")))
+        .chain((1..=8).map(|n| format!("E{n:02}")))
         .collect();
     assert_eq!(all.iter().map(|(_, scenario)| scenario.id).collect::<Vec<_>>(), wanted, "every id, in order, once");
     for (name, Scenario { id, shows, later }) in &all {

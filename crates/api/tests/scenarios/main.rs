@@ -16,3 +16,4 @@ mod confirming;
 mod callbacks;
 mod traps;
 mod races;
+mod papers;

@@ -1,5 +1,6 @@
 //! The names that must be there: every pitfall P01–P46, every decoding trap that concerns orders, remits, callbacks and money
-//! (T01–T08; T09–T15 are the codecs of registration and attachments), and every row of the race table (safety.md §8).
+//! (T01–T08; T09–T15 are the codecs of registration and attachments), every row of the race table (safety.md §8), and every answer to
+//! evidence that people bring (E01–E08, safety.md §6, §11).
 //!
 //! They are the fields of one struct, so that a list without one of them, or with one too many, does not compile.
 
@@ -100,4 +101,13 @@ required! {
     race_confirming_and_bank_return
     race_levied_and_bank_return
     race_undecided_and_close_without_notice
+    // Evidence that people bring.
+    e01_paid_is_levied
+    e02_not_paid_lets_the_remit_go
+    e03_returned_before_the_second_person
+    e04_a_doubt_ends_by_the_right_paper
+    e05_a_paper_overtaken_by_the_payers_report
+    e06_returned_before_the_decision
+    e07_returned_after_the_levy
+    e08_a_closed_payment_is_explained_by_two_persons
 }
