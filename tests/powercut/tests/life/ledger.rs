@@ -57,6 +57,8 @@ pub(crate) struct Ledger {
     /// Changed since they were last compared in full.
     pub(crate) touched: BTreeSet<InstanceId>,
     pub(crate) number: u64,
+    /// Whom every order pays, once that is acknowledged.
+    pub(crate) payee: Option<Uuid>,
 }
 
 impl Ledger {
@@ -108,10 +110,10 @@ impl Ledger {
                 self.held.extend(claims);
                 return Ok(count);
             }
-            (Op::Release(claims), Answer::Done) => claims.iter().for_each(|claim| self.known(claim.id).claims -= 1),
+            (Op::Release(claims), Answer::Done) => claims.iter().for_each(|claim| self.released(claim.id)),
             (Op::Commit(turns), Answer::Committed(answers)) => {
                 for (turn, answer) in turns.iter().zip(answers) {
-                    let Committed::Done { revision, head, signals } = answer else { return wrong(&answer) };
+                    let Committed::Done { revision, head, .. } = answer else { return wrong(&answer) };
                     self.moved(turn);
                     let known = self.known(turn.id);
                     if known.revision != revision {
@@ -119,7 +121,7 @@ impl Ledger {
                     }
                     known.head = Some(head.clone());
                     if turn.keep_until.is_some() {
-                        self.held.push(kept(turn, revision, head, signals));
+                        self.held.push(kept(turn, revision, head));
                     }
                 }
                 return Ok(turns.len() as u64);
@@ -133,6 +135,12 @@ impl Ledger {
             (_, answer) => return wrong(&answer),
         }
         Ok(1)
+    }
+
+    /// What may have been sent under an earlier claim stays so.
+    fn released(&mut self, id: InstanceId) {
+        let known = self.known(id);
+        known.claims = i32::from(known.claims > 1);
     }
 
     pub(crate) fn known(&mut self, id: InstanceId) -> &mut Known {
@@ -209,8 +217,8 @@ fn note(known: &mut Known, writes: &[Write]) {
     }
 }
 
-/// The claim that a turn kept, as it goes on.
-fn kept(turn: &Turn, revision: i64, head: String, signals: i64) -> Claimed {
+/// The claim that a turn kept, as it goes on. What came in since it was taken is unread: its next commit makes the machine due.
+fn kept(turn: &Turn, revision: i64, head: String) -> Claimed {
     Claimed {
         id: turn.id,
         workflow: "order".into(),
@@ -228,7 +236,7 @@ fn kept(turn: &Turn, revision: i64, head: String, signals: i64) -> Claimed {
         token: turn.token,
         claimed_until: turn.at,
         claims: 1,
-        signals,
+        signals: turn.seen,
         lane: turn.due.lane.clone(),
         inbox: vec![],
         created_at: turn.at,

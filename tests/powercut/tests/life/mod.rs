@@ -195,6 +195,7 @@ impl<'p> OneDisk<'p> {
 
     async fn drive(&mut self, store: &Store) -> Result<(), Stop> {
         self.verify(store).await?;
+        self.know_payee(store).await?;
         self.disk.fault(self.plan.faults);
         for _ in 0..OPS {
             let (first, second) = (plan::op(&mut self.dice, &mut self.ledger, &self.clock), self.second());
@@ -210,6 +211,18 @@ impl<'p> OneDisk<'p> {
             ends.into_iter().collect::<Result<Vec<()>, Stop>>()?;
         }
         Ok(())
+    }
+
+    /// A person is stored once, however often a power cut left it in doubt.
+    async fn know_payee(&mut self, store: &Store) -> Result<(), Stop> {
+        match store.put_person(op::TENANT, &plan::payee()).await {
+            Ok(id) if self.ledger.payee.is_none_or(|known| known == id) => {
+                self.ledger.payee = Some(id);
+                Ok(())
+            }
+            Ok(id) => Err(Stop::Breach(format!("the payee {:?} is {id} now", self.ledger.payee))),
+            Err(error) => self.excuse("a person", &error),
+        }
     }
 
     /// Something small beside the main operation, now and then.

@@ -5,7 +5,7 @@ use super::op::{Op, TENANT};
 use super::t;
 use domain::levy::NextStep;
 use domain::record::{Decision, Evidence, Move, OpenCase, Permit, Severity, Write};
-use domain::{Clock, InstanceId, Money, ids};
+use domain::{BankCard, Cellphone, Clock, IdCard, InstanceId, Money, Person, PersonName, ids};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::json;
@@ -59,6 +59,16 @@ pub(crate) fn small(dice: &mut StdRng, ledger: &mut Ledger) -> Op {
     }
 }
 
+/// Whom every order pays.
+pub(crate) fn payee() -> Person {
+    Person {
+        name: PersonName::parse("张三").expect("a name"),
+        id_card: IdCard::parse("110101199003070011").expect("an ID number"),
+        cellphone: Cellphone::parse("13800000000").expect("a phone number"),
+        bankcard: BankCard::parse("6222000000000000004").expect("a card"),
+    }
+}
+
 fn next(ledger: &mut Ledger) -> u64 {
     ledger.number += 1;
     ledger.number
@@ -103,9 +113,9 @@ fn machine(dice: &mut StdRng, ledger: &mut Ledger, parent: Option<InstanceId>) -
         address: dice.random_bool(0.5).then(|| format!("main/{number}")),
         parent,
         batch_row: None,
-        person: None,
+        person: ledger.payee,
         content_hash: "same".into(),
-        input: json!({ "amount": "100.00" }),
+        input: json!({ "amount": "100.00", "person": ledger.payee }),
         state: json!("gated"),
         state_name: "gated".into(),
         due: due("main:create", true),
