@@ -21,7 +21,7 @@ impl Engine {
             self.refresh_freezes().await?;
         }
         let (closed_lanes, per_lane) = self.lanes.closed(&self.rules, now.real);
-        let ask = ClaimAsk { limit: room, closed_lanes, per_lane, lease: self.rules.lease, now };
+        let ask = ClaimAsk { limit: room, closed_lanes, per_lane, lease: self.rules.lease, now: now.business };
         fail_point("claim");
         Ok(self.store.claim(ask).await?)
     }

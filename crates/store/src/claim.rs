@@ -60,10 +60,11 @@ returning id, workflow, tenant, account, business_key, address, parent, person, 
 impl Sql {
     pub(crate) async fn claim(&self, ask: ClaimAsk) -> Result<Vec<Claimed>> {
         let (ask, token) = (Arc::new(ask), Uuid::new_v4());
+        let clock = self.clock.clone();
         let claimed = self.pool.once(move |c| {
-            let ask = ask.clone();
+            let (ask, real) = (ask.clone(), clock.real());
             // Never repeated: what a lost COMMIT may have claimed expires, and is found in doubt.
-            Box::pin(async move { claim(c, &ask, token).await })
+            Box::pin(async move { claim(c, &ask, token, real).await })
         });
         Ok(claimed.await?)
     }
@@ -90,26 +91,21 @@ impl Sql {
     }
 }
 
-async fn claim(c: &mut Conn, ask: &ClaimAsk, token: Uuid) -> Outcome<Vec<Claimed>> {
+/// `real` is SQLite's time; PostgreSQL reads its own.
+async fn claim(c: &mut Conn, ask: &ClaimAsk, token: Uuid, real: Time) -> Outcome<Vec<Claimed>> {
     let lease = i64::try_from(ask.lease.as_millis()).unwrap_or(i64::MAX);
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX / 8).min(i64::MAX / 8);
     let mut rows = match c {
         Conn::Pg(_) => {
             let limits: [Value; 2] = [count(ask.limit).into(), count(ask.per_lane).into()];
             let [limit, per_lane] = limits;
-            let values = vec![
-                ask.closed_lanes.clone().into(),
-                ask.now.business.into(),
-                limit,
-                per_lane,
-                token.into(),
-                lease.into(),
-            ];
+            let values =
+                vec![ask.closed_lanes.clone().into(), ask.now.into(), limit, per_lane, token.into(), lease.into()];
             c.all(CLAIM, values).await?
         }
         Conn::Lite(_) => {
-            let chosen = rank::choose(due(c, ask).await?, ask);
-            let until = ask.now.real.millis().saturating_add(lease);
+            let chosen = rank::choose(due(c, ask, real).await?, ask);
+            let until = real.millis().saturating_add(lease);
             let rows = chosen.into_iter().map(|id| vec![id.into(), token.into(), until.into()]).collect();
             c.each("", TAKE, rows).await?
         }
@@ -124,7 +120,7 @@ async fn claim(c: &mut Conn, ask: &ClaimAsk, token: Uuid) -> Outcome<Vec<Claimed
 
 /// The due machines, SQLite's way: the same loose scan, one step per statement. The last due time there can be makes SQLite seek past a
 /// group; without it, it would read the whole group.
-async fn due(c: &mut Conn, ask: &ClaimAsk) -> Outcome<Vec<Candidate>> {
+async fn due(c: &mut Conn, ask: &ClaimAsk, real: Time) -> Outcome<Vec<Candidate>> {
     let mut groups = Vec::new();
     let mut at: Option<(String, i64, String)> = None;
     let first = "-- instance.groups\nselect lane, class, tenant from instance where wake_at is not null and token is null \
@@ -149,7 +145,7 @@ async fn due(c: &mut Conn, ask: &ClaimAsk) -> Outcome<Vec<Candidate>> {
     let deepest = i64::try_from(rank::depth(ask.limit, 1)).unwrap_or(i64::MAX);
     let mut of_groups = Vec::new();
     for (lane, class, tenant) in groups {
-        let values = vec![lane.into(), class.into(), tenant.into(), ask.now.business.into(), deepest.into()];
+        let values = vec![lane.into(), class.into(), tenant.into(), ask.now.into(), deepest.into()];
         of_groups.push(c.all(of_group, values).await?);
     }
     of_groups.retain(|rows| !rows.is_empty());
@@ -157,7 +153,7 @@ async fn due(c: &mut Conn, ask: &ClaimAsk) -> Outcome<Vec<Candidate>> {
     let found: Vec<Row> = of_groups.into_iter().flat_map(|rows| rows.into_iter().take(depth)).collect();
     let expired = "-- instance.expired\nselect id, lane, class, tenant, wake_at from instance where token is not null and claimed_until <= $1 \
                    and wake_at <= $2 order by claimed_until, id limit $3";
-    let values = vec![ask.now.real.into(), ask.now.business.into(), crate::instance::limit(ask.limit)];
+    let values = vec![real.into(), ask.now.into(), crate::instance::limit(ask.limit)];
     let candidates: Vec<Candidate> =
         found.iter().chain(&c.all(expired, values).await?).map(candidate).collect::<Result<_>>()?;
     Ok(candidates.into_iter().filter(|c| !ask.closed_lanes.contains(&c.lane)).collect())

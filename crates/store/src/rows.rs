@@ -115,8 +115,10 @@ pub struct ClaimAsk {
     pub closed_lanes: Vec<String>,
     /// Most rows of one lane in this claim.
     pub per_lane: usize,
+    /// From the database's own reading of real time: a claimer's clock may be off (F38).
     pub lease: Duration,
-    pub now: Moment,
+    /// Business time.
+    pub now: Time,
 }
 
 /// A row under a live claim: the write-ahead record of whatever its state wants.

@@ -114,24 +114,32 @@ impl World {
 
     pub(super) fn deliver(&mut self, post: Post) -> Posted {
         let name = post.dedupe.map(|dedupe| (post.tenant.clone(), dedupe));
-        if self.inbox.has(&post.id) || name.as_ref().is_some_and(|name| self.dedupe.has(name)) {
+        let (instance, address) = match post.to {
+            Target::Instance(id) => (Some(id), None),
+            Target::Address(address) => (self.by_address.get(&address).copied(), Some(address)),
+        };
+        let home = instance.filter(|id| self.machines.has(id));
+        if self.inbox.has(&post.id) {
+            // A repeat after a commit of unknown outcome finds its own row.
+            return if home.is_some() { Posted::Stored } else { Posted::Orphan };
+        }
+        if name.as_ref().is_some_and(|name| self.dedupe.has(name)) {
             return Posted::Duplicate;
         }
         if let Some(name) = name {
             self.dedupe.put(name, post.id);
         }
-        let (instance, address) = match post.to {
-            Target::Instance(id) => (Some(id), None),
-            Target::Address(address) => (self.by_address.get(&address).copied(), Some(address)),
-        };
         let letter = Letter { id: post.id, event: post.event, source: post.source, at: post.at };
         let sent_to = address.clone().or(instance.map(|id| id.to_string()));
         self.inbox.put(post.id, Mail { letter, tenant: post.tenant, instance, address, consumed: false, answer: None });
-        let Some(home) = instance.filter(|id| self.machines.has(id)) else {
+        if let Some(id) = instance {
+            // Also where nobody is yet: it is that machine's, should it come.
+            self.mail.put((id, post.at, post.id), ());
+        }
+        let Some(home) = home else {
             self.strays.put((sent_to.unwrap_or_default(), post.at, post.id), ());
             return Posted::Orphan;
         };
-        self.mail.put((home, post.at, post.id), ());
         self.ring(home, post.at);
         Posted::Stored
     }
@@ -144,12 +152,13 @@ impl World {
         self.claims += 1;
         let token = Uuid::from_u128(self.claims);
         let chosen = rank::choose(self.due(&ask), &ask);
+        let until = self.clock.real() + ask.lease;
         for id in &chosen {
             self.machines.change(&InstanceId(*id), |machine| {
                 if machine.row.claims < SUSPECT {
                     machine.row.claims += 1;
                 }
-                machine.row.claimed_until = Some(ask.now.real + ask.lease);
+                machine.row.claimed_until = Some(until);
                 machine.token = Some(token);
                 machine.seen = machine.signals;
             });
@@ -164,7 +173,7 @@ impl World {
 
     fn due(&self, ask: &ClaimAsk) -> Vec<Candidate> {
         let open = |lane: &String| !ask.closed_lanes.contains(lane);
-        let is_due = |at: &Time| *at <= ask.now.business;
+        let is_due = |at: &Time| *at <= ask.now;
         let groups: Vec<_> = self
             .machines
             .free()
@@ -176,7 +185,7 @@ impl World {
             let rows = rows.iter().take(depth).take_while(|(at, _)| is_due(at));
             due.extend(rows.filter_map(|(_, id)| self.machines.get(id)).filter_map(candidate));
         }
-        let expired = self.machines.expired(ask.now.real).filter_map(candidate);
+        let expired = self.machines.expired(self.clock.real()).filter_map(candidate);
         due.extend(expired.filter(|row| open(&row.lane) && is_due(&row.wake_at)).take(ask.limit));
         due
     }

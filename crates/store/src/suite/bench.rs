@@ -12,7 +12,7 @@ async fn drain(fresh: &Fresh) -> (u128, u128) {
     let since = Instant::now();
     loop {
         let begun = Instant::now();
-        let claimed = fresh.store.claim(ClaimAsk { limit: GROUP, per_lane: GROUP, ..ask(fresh, t(10)) }).await.unwrap();
+        let claimed = fresh.store.claim(ClaimAsk { limit: GROUP, per_lane: GROUP, ..ask(t(10)) }).await.unwrap();
         (claiming, claims) = (claiming + begun.elapsed(), claims + 1);
         if claimed.is_empty() {
             return (turns * 1_000_000 / since.elapsed().as_micros(), claiming.as_micros() / claims);

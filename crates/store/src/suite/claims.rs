@@ -9,7 +9,7 @@ async fn f9_two_claimers_never_share_a_machine() {
         fresh.store.submit((0..200).map(|n| machine(&format!("m{n}"))).collect()).await.unwrap();
         let claimers: Vec<_> = (0..2)
             .map(|_| {
-                let (store, ask) = (fresh.store.clone(), ClaimAsk { limit: 20, ..ask(&fresh, t(1)) });
+                let (store, ask) = (fresh.store.clone(), ClaimAsk { limit: 20, ..ask(t(1)) });
                 tokio::spawn(async move {
                     let mut mine = Vec::new();
                     for _ in 0..20 {
@@ -38,7 +38,7 @@ async fn one_tenant_of_many_rows_stands_in_nobodys_way() {
             ..machine(&format!("small{n}"))
         }));
         fresh.store.submit(news).await.unwrap();
-        let claimed = fresh.store.claim(ClaimAsk { limit: 6, ..ask(&fresh, t(2)) }).await.unwrap();
+        let claimed = fresh.store.claim(ClaimAsk { limit: 6, ..ask(t(2)) }).await.unwrap();
         assert_eq!(claimed.iter().filter(|claimed| claimed.tenant == "small").count(), 3);
     }
 }
@@ -50,7 +50,7 @@ async fn the_most_hazardous_class_goes_first_and_every_class_has_its_floor() {
             [0, 4].map(|class| NewInstance { due: due("-", class, Some(t(0))), ..machine(&format!("c{class}n{n}")) })
         });
         fresh.store.submit(news.collect()).await.unwrap();
-        let claimed = fresh.store.claim(ClaimAsk { limit: 16, ..ask(&fresh, t(1)) }).await.unwrap();
+        let claimed = fresh.store.claim(ClaimAsk { limit: 16, ..ask(t(1)) }).await.unwrap();
         let urgent: Vec<bool> = claimed.iter().map(|claimed| claimed.business_key.starts_with("c0")).collect();
         assert_eq!(urgent, [vec![true; 14], vec![false; 2]].concat(), "{:?}", fresh.store.kind());
     }
@@ -63,7 +63,7 @@ async fn closed_and_full_lanes_are_left_alone() {
         let news =
             news.map(|(lane, n)| NewInstance { due: due(lane, 3, Some(t(0))), ..machine(&format!("{lane}{n}")) });
         fresh.store.submit(news.collect()).await.unwrap();
-        let narrow = ClaimAsk { closed_lanes: vec!["a".into()], per_lane: 3, ..ask(&fresh, t(1)) };
+        let narrow = ClaimAsk { closed_lanes: vec!["a".into()], per_lane: 3, ..ask(t(1)) };
         let lanes: Vec<String> =
             fresh.store.claim(narrow).await.unwrap().into_iter().map(|claimed| claimed.lane).collect();
         assert_eq!(lanes.len(), 6);
@@ -182,6 +182,6 @@ async fn sqlite_expires_its_claims_at_start() {
     let tool = Store::connect(url, Options { exclusive: false, ..options.clone() }).await.unwrap();
     assert_eq!(tool.live_claims(options.clock.real()).await.unwrap(), 1, "a reading tool expires nothing");
     let server = Store::connect(url, options.clone()).await.unwrap();
-    let again = server.claim(ask(&fresh, t(1))).await.unwrap();
+    let again = server.claim(ask(t(1))).await.unwrap();
     assert_eq!((again.len(), again[0].claims), (1, 2));
 }

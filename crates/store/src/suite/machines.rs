@@ -116,9 +116,17 @@ async fn f70_a_post_before_its_machine_is_found() {
         let new = NewInstance { address: Some("main/req1".into()), due: due("-", 3, Some(t(900))), ..machine("a") };
         let early = post(Target::Address("main/req1".into()), Some("body1"));
         let by_id = post(Target::Instance(new.id), None);
-        assert_eq!(fresh.store.post(vec![early.clone(), by_id]).await.unwrap(), [Posted::Orphan, Posted::Orphan]);
+        assert_eq!(
+            fresh.store.post(vec![early.clone(), by_id.clone()]).await.unwrap(),
+            [Posted::Orphan, Posted::Orphan]
+        );
+        let repeats = vec![early.clone(), by_id.clone()];
+        let found = fresh.store.post(repeats.clone()).await.unwrap();
+        assert_eq!(found, [Posted::Orphan, Posted::Orphan], "a repeat finds its own row");
         assert_eq!(fresh.store.orphans(t(3)).await.unwrap().len(), 2);
+        assert_eq!(fresh.store.letters(new.id).await.unwrap().len(), 1, "one names the machine that is to come");
         put(&fresh, new.clone()).await;
+        assert_eq!(fresh.store.post(repeats).await.unwrap(), [Posted::Stored, Posted::Stored]);
         let claimed = claim_all(&fresh, t(2)).await;
         assert_eq!((claimed.len(), claimed[0].inbox.len(), claimed[0].signals), (1, 2, 2));
         assert!(fresh.store.orphans(t(3)).await.unwrap().is_empty());

@@ -70,12 +70,12 @@ async fn put(fresh: &Fresh, new: NewInstance) -> InstanceId {
 
 const LEASE: std::time::Duration = std::time::Duration::from_secs(120);
 
-fn ask(fresh: &Fresh, business: Time) -> ClaimAsk {
-    ClaimAsk { limit: 100, closed_lanes: vec![], per_lane: 100, lease: LEASE, now: now(fresh, business) }
+fn ask(business: Time) -> ClaimAsk {
+    ClaimAsk { limit: 100, closed_lanes: vec![], per_lane: 100, lease: LEASE, now: business }
 }
 
 async fn claim_all(fresh: &Fresh, business: Time) -> Vec<Claimed> {
-    fresh.store.claim(ask(fresh, business)).await.unwrap()
+    fresh.store.claim(ask(business)).await.unwrap()
 }
 
 async fn claim_one(fresh: &Fresh, id: InstanceId) -> Claimed {

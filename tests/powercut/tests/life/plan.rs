@@ -10,9 +10,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::json;
 use std::time::Duration;
-use store::{
-    Act, ClaimAsk, Claimed, Due, Guard, Held, LetGo, Line, Moment, NewExchange, NewInstance, Post, Target, Turn,
-};
+use store::{Act, ClaimAsk, Claimed, Due, Guard, Held, LetGo, Line, NewExchange, NewInstance, Post, Target, Turn};
 use uuid::Uuid;
 
 const LEASE: Duration = Duration::from_secs(120);
@@ -29,10 +27,7 @@ pub(crate) fn op(dice: &mut StdRng, ledger: &mut Ledger, clock: &Clock) -> Op {
         return Op::Commit(claims.iter().map(|claim| turn(dice, ledger, clock, claim)).collect());
     }
     match dice.random_range(0..10) {
-        0..=3 => {
-            let now = Moment { business: t(1000), real: clock.real() };
-            Op::Claim(ClaimAsk { limit: 4, closed_lanes: vec![], per_lane: 4, lease: LEASE, now })
-        }
+        0..=3 => Op::Claim(ClaimAsk { limit: 4, closed_lanes: vec![], per_lane: 4, lease: LEASE, now: t(1000) }),
         4..=7 => {
             let many = dice.random_range(1..=3);
             Op::Submit((0..many).map(|_| machine(dice, ledger, None)).collect())
