@@ -112,9 +112,14 @@ impl Store {
 
     /// The machines one machine started, oldest first.
     pub async fn children(&self, parent: InstanceId) -> Result<Vec<Instance>> {
+        self.children_of(&[parent]).await
+    }
+
+    /// The machines that any of these started, oldest first, in one read.
+    pub async fn children_of(&self, parents: &[InstanceId]) -> Result<Vec<Instance>> {
         match &self.inner {
-            Inner::Sql(sql) => sql.children(parent).await,
-            Inner::Memory(memory) => memory.lock().children(parent),
+            Inner::Sql(sql) => sql.children_of(parents).await,
+            Inner::Memory(memory) => memory.lock().children_of(parents),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::{
 };
 use domain::{InstanceId, Person, Time};
 use serde_json::Value;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 impl Store {
@@ -25,10 +26,15 @@ impl Store {
 
     /// Opens a person. The caller audits it where a human asked.
     pub async fn person(&self, tenant: &str, id: Uuid) -> Result<Option<Person>> {
+        Ok(self.persons(tenant, &[id]).await?.remove(&id))
+    }
+
+    /// Opens many in one read; who is not there is missing.
+    pub async fn persons(&self, tenant: &str, ids: &[Uuid]) -> Result<HashMap<Uuid, Person>> {
         let work = async {
             match &self.inner {
-                Inner::Sql(sql) => sql.person(tenant, id).await,
-                Inner::Memory(memory) => memory.lock().person(tenant, id),
+                Inner::Sql(sql) => sql.persons(tenant, ids).await,
+                Inner::Memory(memory) => memory.lock().persons(tenant, ids),
             }
         };
         self.touch(Touch::Person, work).await

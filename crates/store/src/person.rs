@@ -5,6 +5,7 @@ use crate::sql::{Conn, Into, Outcome, Row, Value};
 use crate::vault::{Keys, Place, Vault};
 use crate::{Error, Result, Sql};
 use domain::{BankCard, Cellphone, IdCard, Person, PersonName, ids};
+use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::PoisonError;
 use uuid::Uuid;
@@ -45,21 +46,34 @@ impl Sql {
         prints.iter().map(|print| ids.get(print).copied().ok_or(Error::Unavailable)).collect()
     }
 
-    pub(crate) async fn person(&self, tenant: &str, id: Uuid) -> Result<Option<Person>> {
-        let key = (tenant.to_owned(), id);
-        if let Some(person) = self.people.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(Some(person.clone()));
+    pub(crate) async fn persons(&self, tenant: &str, ids: &[Uuid]) -> Result<HashMap<Uuid, Person>> {
+        let key = |id: &Uuid| (tenant.to_owned(), *id);
+        let mut found: HashMap<Uuid, Person> = {
+            let people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+            ids.iter().filter_map(|id| Some((*id, people.get(&key(id))?.clone()))).collect()
+        };
+        let closed: Vec<Uuid> = ids.iter().filter(|id| !found.contains_key(id)).copied().collect();
+        if closed.is_empty() {
+            return Ok(found);
         }
-        let sql =
-            "-- person.get\nselect id, name, id_card, cellphone, bankcard from person where tenant = $1 and id = $2";
-        let Some(row) = self.one(sql, vec![tenant.into(), id.into()]).await? else { return Ok(None) };
-        let person = open(&*self.keys_of(tenant).await?, tenant, id, &row)?;
+        let sql = format!(
+            "-- person.get\nselect id, name, id_card, cellphone, bankcard from person where tenant = $1 and {}",
+            self.chosen("id", 2)
+        );
+        let rows = self.all(AssertSqlSafe(sql), vec![tenant.into(), closed.into()]).await?;
+        let keys = self.keys_of(tenant).await?;
+        let opened = rows.iter().map(|row| {
+            let id = row.get("id")?;
+            Ok((id, open(&keys, tenant, id, row)?))
+        });
+        let opened = opened.collect::<Result<Vec<_>>>()?;
         let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
-        if people.len() >= CACHED {
+        if people.len() + opened.len() > CACHED {
             people.clear();
         }
-        people.insert(key, person.clone());
-        Ok(Some(person))
+        people.extend(opened.iter().map(|(id, person)| (key(id), person.clone())));
+        found.extend(opened);
+        Ok(found)
     }
 
     pub(crate) async fn find_persons(&self, tenant: &str, text: &str) -> Result<Vec<Uuid>> {

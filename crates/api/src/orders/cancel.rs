@@ -28,7 +28,7 @@ pub(crate) async fn cancel(
     api.act(&caller, "order.cancel_asked", order.row.id, json!({})).await?;
     api.tell(&caller, &deed, order.row.id, json!({"CancelAsked": {"by": caller.name}})).await?;
     let row = api.machine(&caller, WORKFLOW, "order", id.instance()).await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(view(&api, &caller, Known::read(row)?, false).await?)))
+    Ok((StatusCode::ACCEPTED, axum::Json(view(&api, &caller, Known::read(row)?).await?)))
 }
 
 async fn may_be_cancelled(api: &Api, order: &Known) -> Result<(), Error> {

@@ -45,5 +45,5 @@ pub(crate) async fn submit(
         }
     };
     let row = api.machine(caller, WORKFLOW, "order", id).await?;
-    Ok((status, axum::Json(view(api, caller, Known::read(row)?, false).await?)))
+    Ok((status, axum::Json(view(api, caller, Known::read(row)?).await?)))
 }

@@ -1,7 +1,7 @@
 //! `GET /v1/orders/{id}`: one order with its remits.
 
 use crate::api::Api;
-use crate::orders::view::{OrderView, view};
+use crate::orders::view::{OrderView, view, view_revealed};
 use crate::orders::{Known, WORKFLOW};
 use crate::problem::{Error, Problem};
 use crate::read::{Id, Params};
@@ -27,6 +27,8 @@ pub(crate) async fn get(
     id: Id,
     Params(show): Params<Show>,
 ) -> Result<axum::Json<OrderView>, Error> {
-    let row = api.machine(&caller, WORKFLOW, "order", id.instance()).await?;
-    Ok(axum::Json(view(&api, &caller, Known::read(row)?, show.reveal).await?))
+    let order = Known::read(api.machine(&caller, WORKFLOW, "order", id.instance()).await?)?;
+    let shown =
+        if show.reveal { view_revealed(&api, &caller, order).await? } else { view(&api, &caller, order).await? };
+    Ok(axum::Json(shown))
 }

@@ -2,7 +2,7 @@
 
 use crate::api::Api;
 use crate::orders::draft::search;
-use crate::orders::view::{OrderView, view};
+use crate::orders::view::{OrderView, view_all};
 use crate::orders::{Known, WORKFLOW};
 use crate::page::{Page, Span};
 use crate::problem::{Error, Problem};
@@ -10,13 +10,9 @@ use crate::read::Params;
 use crate::role::Caller;
 use axum::extract::State;
 use domain::{InstanceId, Time};
-use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Deserialize;
 use store::Filter;
 use utoipa::IntoParams;
-
-/// Views made at once: each takes a few small queries.
-const AT_ONCE: usize = 8;
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -63,9 +59,8 @@ pub(crate) async fn list(
     };
     let mut rows = api.store().list(filter).await?;
     let next_cursor = span.cut(&mut rows, |row| row.id.0);
-    let views = rows.into_iter().map(|row| async { view(&api, &caller, Known::read(row)?, false).await });
-    let items = stream::iter(views).buffered(AT_ONCE).try_collect().await?;
-    Ok(axum::Json(Page { items, next_cursor }))
+    let orders = rows.into_iter().map(Known::read).collect::<Result<_, _>>()?;
+    Ok(axum::Json(Page { items: view_all(&api, &caller, orders).await?, next_cursor }))
 }
 
 /// A state that the workflow has; a misspelt one would list nothing and say so to nobody.

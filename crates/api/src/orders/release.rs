@@ -39,7 +39,7 @@ pub(crate) async fn release(
     api.act(&caller, "order.released", order.row.id, json!({"reason": reason})).await?;
     api.tell(&caller, &deed, order.row.id, json!({"ReleaseAsked": {"by": caller.name, "reason": reason}})).await?;
     let row = api.machine(&caller, WORKFLOW, "order", id.instance()).await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(view(&api, &caller, Known::read(row)?, false).await?)))
+    Ok((StatusCode::ACCEPTED, axum::Json(view(&api, &caller, Known::read(row)?).await?)))
 }
 
 /// A reason that a person can read later.

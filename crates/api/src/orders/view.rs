@@ -3,13 +3,15 @@
 use crate::api::Api;
 use crate::orders::{Known, draft};
 use crate::problem::Error;
-use crate::remits::view::{RemitView, view_all};
+use crate::remits::{self, view::RemitView};
 use crate::role::{Caller, Role};
 use domain::levy::Asked;
 use domain::{InstanceId, Money, Person, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::HashMap;
 use utoipa::ToSchema;
+use uuid::Uuid;
 use workflows::book;
 use workflows::levy_order::{Hold, Order, Outcome};
 
@@ -80,17 +82,36 @@ pub(crate) fn may_reveal(caller: &Caller) -> Result<(), Error> {
     if caller.role >= Role::Approver { Ok(()) } else { Err(Error::Role(Role::Approver)) }
 }
 
-/// The order with everything around it. `reveal`: the person in clear, audited before it is shown.
-pub(crate) async fn view(api: &Api, caller: &Caller, order: Known, reveal: bool) -> Result<OrderView, Error> {
+/// The order with everything around it.
+pub(crate) async fn view(api: &Api, caller: &Caller, order: Known) -> Result<OrderView, Error> {
+    view_all(api, caller, vec![order]).await?.pop().ok_or(Error::Internal)
+}
+
+/// The same with its person in clear, audited before it is shown.
+pub(crate) async fn view_revealed(api: &Api, caller: &Caller, order: Known) -> Result<OrderView, Error> {
+    may_reveal(caller)?;
     let person = api.store().person(&caller.tenant, order.input.person).await?;
-    if reveal {
-        may_reveal(caller)?;
-        api.act(caller, "person.revealed", order.row.id, json!({"order": order.row.id})).await?;
+    api.act(caller, "person.revealed", order.row.id, json!({"order": order.row.id})).await?;
+    Ok(OrderView { person: person.as_ref().map(PersonView::clear), ..view(api, caller, order).await? })
+}
+
+/// Orders, in the order given, their persons masked: one read each for the persons, the remits, and what stands beside those.
+pub(crate) async fn view_all(api: &Api, caller: &Caller, orders: Vec<Known>) -> Result<Vec<OrderView>, Error> {
+    let ids: Vec<InstanceId> = orders.iter().map(|order| order.row.id).collect();
+    let persons: Vec<Uuid> = orders.iter().map(|order| order.input.person).collect();
+    let persons = api.store().persons(&caller.tenant, &persons).await?;
+    let children = api.store().children_of(&ids).await?;
+    let parents: Vec<Option<InstanceId>> = children.iter().map(|child| child.parent).collect();
+    let mut remits: HashMap<InstanceId, Vec<RemitView>> = HashMap::new();
+    for (parent, remit) in parents.into_iter().zip(remits::view::view_all(api, children).await?) {
+        remits.entry(parent.ok_or(Error::Internal)?).or_default().push(remit);
     }
-    let person = person.map(|person| if reveal { PersonView::clear(&person) } else { PersonView::masked(&person) });
-    let children = api.store().children(order.row.id).await?;
-    let remits = view_all(api, children).await?;
-    Ok(OrderView { person, remits, ..bare(api, order) })
+    let whole = |order: Known| OrderView {
+        person: persons.get(&order.input.person).map(PersonView::masked),
+        remits: remits.remove(&order.row.id).unwrap_or_default(),
+        ..bare(api, order)
+    };
+    Ok(orders.into_iter().map(whole).collect())
 }
 
 fn bare(api: &Api, order: Known) -> OrderView {

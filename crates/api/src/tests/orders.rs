@@ -162,6 +162,11 @@ async fn orders_are_listed_and_found() {
     for n in 1..=5 {
         world.post("/v1/orders", order(&format!("A-{n}"), n)).await.expect(201);
     }
+    let page = world.get("/v1/orders").await.expect(200).json();
+    for listed in page["items"].as_array().unwrap() {
+        let alone = world.get(&format!("/v1/orders/{}", listed["id"].as_str().unwrap())).await.expect(200).json();
+        assert_eq!(*listed, alone, "a page shows each as it is shown alone");
+    }
     let first = world.get("/v1/orders?limit=2").await.expect(200).json();
     assert_eq!(first["items"].as_array().unwrap().len(), 2);
     let next = format!("/v1/orders?limit=200&cursor={}", first["next_cursor"].as_str().unwrap());

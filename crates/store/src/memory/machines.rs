@@ -262,11 +262,11 @@ impl World {
         Ok(rows.map(|machine| machine.row.clone()).collect())
     }
 
-    pub(crate) fn children(&self, parent: InstanceId) -> Result<Vec<Instance>> {
+    pub(crate) fn children_of(&self, parents: &[InstanceId]) -> Result<Vec<Instance>> {
         Ok(self
             .machines
             .values()
-            .filter(|machine| machine.row.parent == Some(parent))
+            .filter(|machine| machine.row.parent.is_some_and(|parent| parents.contains(&parent)))
             .map(|machine| machine.row.clone())
             .collect())
     }

@@ -5,6 +5,7 @@ use crate::keys::RESERVED;
 use crate::{Act, ApiKey, Error, Freeze, Idempotency, LaneState, Result, Saved, Schedule, chain, lanes, person};
 use domain::{Person, PersonName, Time};
 use serde_json::Value;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 impl World {
@@ -20,8 +21,12 @@ impl World {
         Ok(ids)
     }
 
-    pub(crate) fn person(&self, tenant: &str, id: Uuid) -> Result<Option<Person>> {
-        Ok(self.people.get(&(tenant.to_owned(), id)).cloned())
+    fn person(&self, tenant: &str, id: Uuid) -> Option<&Person> {
+        self.people.get(&(tenant.to_owned(), id))
+    }
+
+    pub(crate) fn persons(&self, tenant: &str, ids: &[Uuid]) -> Result<HashMap<Uuid, Person>> {
+        Ok(ids.iter().filter_map(|id| Some((*id, self.person(tenant, *id)?.clone()))).collect())
     }
 
     fn people_of(&self, tenant: &str, wanted: impl Fn(&Person) -> bool) -> Vec<Uuid> {
@@ -44,7 +49,7 @@ impl World {
     }
 
     pub(crate) fn persons_same_id(&self, tenant: &str, id: Uuid) -> Result<Vec<Uuid>> {
-        let Some(person) = self.person(tenant, id)? else { return Ok(Vec::new()) };
+        let Some(person) = self.person(tenant, id) else { return Ok(Vec::new()) };
         Ok(self.people_of(tenant, |other| other.id_card == person.id_card))
     }
 

@@ -185,6 +185,14 @@ async fn lists_filter_and_page() {
         }
         put(&fresh, NewInstance { tenant: "other".into(), ..machine("p") }).await;
         assert_eq!(fresh.store.children(parent).await.unwrap().len(), 5);
+        let third = |key: &str, parent| NewInstance { tenant: "third".into(), parent, ..machine(key) };
+        let second = put(&fresh, third("q", None)).await;
+        let of_second = put(&fresh, third("cq", Some(second))).await;
+        let of_both = fresh.store.children_of(&[second, parent]).await.unwrap();
+        assert_eq!(of_both.len(), 6);
+        assert!(of_both.windows(2).all(|pair| pair[0].id < pair[1].id), "oldest first");
+        assert_eq!(fresh.store.children(second).await.unwrap()[0].id, of_second);
+        assert!(fresh.store.children_of(&[]).await.unwrap().is_empty());
         let filter = Filter { tenant: Some("acme".into()), limit: 4, ..Filter::default() };
         let page = fresh.store.list(filter.clone()).await.unwrap();
         let rest = fresh.store.list(Filter { cursor: Some(page[3].id), ..filter }).await.unwrap();

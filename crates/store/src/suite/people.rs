@@ -42,7 +42,12 @@ async fn many_people_are_kept_in_one_go_and_answered_in_order() {
         let known = fresh.store.put_person("acme", &b).await.unwrap();
         let ids = fresh.store.put_persons("acme", &[a.clone(), b.clone(), a.clone()]).await.unwrap();
         assert_eq!((ids.len(), ids[0] == ids[2], ids[1]), (3, true, known));
-        assert_eq!(fresh.store.person("acme", ids[0]).await.unwrap(), Some(a));
+        assert_eq!(fresh.store.person("acme", ids[0]).await.unwrap(), Some(a.clone()));
+        // One of them is in memory by now; nobody is opened for another tenant.
+        let opened = fresh.store.persons("acme", &[ids[0], ids[1], Uuid::new_v4()]).await.unwrap();
+        assert_eq!(opened, [(ids[0], a), (ids[1], b)].into());
+        assert!(fresh.store.persons("other", &ids).await.unwrap().is_empty());
+        assert!(fresh.store.persons("acme", &[]).await.unwrap().is_empty());
         assert!(fresh.store.put_persons("acme", &[]).await.unwrap().is_empty());
     }
 }
