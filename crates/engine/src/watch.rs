@@ -8,7 +8,7 @@ use store::{AuditPlan, Count, Finding, InDoubt, Orphan};
 use workflows::Policy;
 use workflows::book::{self, Entry};
 use workflows::doubt::NEGATIVES;
-use workflows::policy::{CancelNeverPermitted, SumCheck};
+use workflows::policy::{CancelNeverPermitted, Direction, SumCheck};
 
 /// How things stand.
 #[derive(Debug, Clone)]
@@ -55,6 +55,16 @@ impl Engine {
         Ok(self.store.audits(self.moment(), self.audit_plan()).await?)
     }
 
+    /// Whether remits of this account that nobody paid wait on purpose: by its policy, or because people have frozen CANCEL.
+    fn keeps_quota(&self, account: &str) -> bool {
+        let (freezes, tenant) = (self.freezes(), self.rules.tenant(account));
+        let mut locations = freezes.0.iter().filter_map(|switch| switch.scope.strip_prefix("location:"));
+        let frozen = |location| freezes.frozen(Direction::Cancel, account, tenant, location);
+        self.rules.policy(account).cancel_never_permitted != CancelNeverPermitted::PayCutoff
+            || frozen(None)
+            || locations.any(|location| frozen(Some(location)))
+    }
+
     /// What the audits must know of the process book, the parameters and the accounts' settings.
     fn audit_plan(&self) -> AuditPlan {
         let (params, plan) = (&self.rules.params, AuditPlan::default());
@@ -73,7 +83,7 @@ impl Engine {
             freshness: params.observation_age,
             resting: book::resting(),
             leaves_rest: book::all().into_iter().flat_map(leaves).collect(),
-            keeps_quota: accounts(|policy| policy.cancel_never_permitted != CancelNeverPermitted::PayCutoff),
+            keeps_quota: self.providers.names().filter(|name| self.keeps_quota(name)).map(str::to_owned).collect(),
             gross_exact: accounts(|policy| {
                 policy.gross_sum_check == SumCheck::Hold && policy.gross_sum_tolerance_fen == 0
             }),

@@ -147,6 +147,31 @@ async fn f86_a_freeze_thrown_after_the_claim_stops_the_send() {
 }
 
 #[tokio::test]
+async fn i19_a_cancel_that_people_froze_is_no_leak_until_they_lift_it() {
+    let world = World::new().await;
+    let id = world.submit("pay-1").await;
+    world.until(id, "ready").await;
+    let freeze =
+        |scope: &str, cancel| Freeze { scope: scope.into(), create: false, pay: false, confirm: false, cancel };
+    let leaked = async || {
+        world.engine.refresh_freezes().await.unwrap();
+        world.engine.audits().await.unwrap().into_iter().find(|finding| finding.audit == "I19").unwrap().count
+    };
+    world.store.put_freeze(freeze("all", true)).await.unwrap();
+    world.engine.refresh_freezes().await.unwrap();
+    world.clock.advance(Duration::from_secs(50 * 3600));
+    world.engine.until_idle().await.unwrap();
+    world.clock.advance(Duration::from_secs(3600));
+    assert_eq!(world.remits().await[0].state_name, "gate_closed");
+    assert_eq!(leaked().await, 0, "people wanted it so");
+    world.store.put_freeze(freeze("all", false)).await.unwrap();
+    world.store.put_freeze(freeze("location:2001", true)).await.unwrap();
+    assert_eq!(leaked().await, 0, "it may be one of that location's");
+    world.store.put_freeze(freeze("location:2001", false)).await.unwrap();
+    assert_eq!(leaked().await, 1, "nobody wants it any more, and it is not cancelled yet");
+}
+
+#[tokio::test]
 async fn f8_a_paused_worker_sends_nothing_late() {
     let world = World::new().await;
     world.submit("pay-1").await;
