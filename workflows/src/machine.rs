@@ -15,7 +15,7 @@ pub struct Cx<'a> {
     pub account: &'a str,
     /// Business time.
     pub now: Time,
-    /// Real database time: only for the age of an observation (*f*).
+    /// Real database time, only for the age of an observation (*f*): where an answer is applied, that of its question.
     pub real: Time,
     /// No claim before this one can have sent what the present state wants.
     pub unsent: bool,

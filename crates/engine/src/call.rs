@@ -10,16 +10,17 @@ use domain::{Person, Request, Time, Verdict};
 use metrics::histogram;
 use providers::{Ask, Sent};
 use std::ops::ControlFlow::{self, Break, Continue};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use store::fail_point;
+use store::{Moment, fail_point};
+use workflows::Cx;
 
 /// One send, as the engine saw it.
 struct Outcome {
     sent: Sent,
-    /// Business time just before the first byte.
-    sent_at: Time,
+    /// Just before the first byte.
+    sent_at: Moment,
     /// A gate of ours was shut: the provider has not been asked.
     shut: bool,
 }
@@ -92,14 +93,14 @@ impl Drive<'_> {
     /// and `send_by`, because this worker may have been paused since it claimed (F8).
     async fn send(&mut self, request: &Request, person: Option<&Person>, changes: bool) -> Outcome {
         let (engine, seat, send_by) = (self.engine, self.seat.clone(), self.send_by());
-        let (sent_at, shut) = (AtomicI64::new(engine.clock.now().millis()), AtomicBool::new(false));
+        let (sent_at, shut) = (Mutex::new(engine.moment()), AtomicBool::new(false));
         let machine = Mutex::new(&mut self.machine);
         let gate = || {
             let fresh = seat.refreshed(engine);
             let cx = fresh.cx();
             let allowed = !engine.stopping() && cx.real <= send_by && !(changes && engine.rules.reconcile_only);
             let open = allowed && machine.lock().unwrap_or_else(PoisonError::into_inner).may_send(request, &cx);
-            sent_at.store(cx.now.millis(), Ordering::SeqCst);
+            *sent_at.lock().unwrap_or_else(PoisonError::into_inner) = Moment { business: cx.now, real: cx.real };
             shut.store(!open, Ordering::SeqCst);
             fail_point("call");
             open
@@ -114,8 +115,8 @@ impl Drive<'_> {
         };
         let sent = engine.providers.call(ask).await;
         fail_point("call.answered");
-        let (sent_at, shut) = (Time::from_millis(sent_at.load(Ordering::SeqCst)), shut.load(Ordering::SeqCst));
-        Outcome { sent, sent_at, shut }
+        let sent_at = *sent_at.lock().unwrap_or_else(PoisonError::into_inner);
+        Outcome { sent, sent_at, shut: shut.load(Ordering::SeqCst) }
     }
 
     async fn take_outcome(&mut self, request: &Request, changes: bool, outcome: Outcome) -> ControlFlow<End> {
@@ -134,8 +135,10 @@ impl Drive<'_> {
             Verdict::NotNow(delay) => Break(self.let_go(if shut { self.engine.rules.hold } else { delay }).await),
             verdict @ (Verdict::Done(_) | Verdict::Refused(_) | Verdict::Unsure(_)) => {
                 self.sent |= changes;
-                let exchange = sent.exchange.map(|exchange| self.draft.exchanged(&self.row, exchange, word, sent_at));
-                let answered = self.machine.answered(request, sent_at, verdict, &self.seat.cx());
+                let Moment { business, real } = sent_at;
+                let exchange = sent.exchange.map(|exchange| self.draft.exchanged(&self.row, exchange, word, business));
+                // What an answer shows is as old as its question (*f*, S-C): it may tell of that moment, however late it comes.
+                let answered = self.machine.answered(request, business, verdict, &Cx { real, ..self.seat.cx() });
                 if changes && answered.is_err() {
                     // Parked in doubt, so that nobody sends it again without asking first.
                     self.lose_outcome();

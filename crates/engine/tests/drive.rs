@@ -6,6 +6,7 @@ use engine::{Ask, Committer, Driven, Limits, Rules};
 use futures::FutureExt;
 use serde_json::json;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::{Freeze, NewExchange, NewInstance, Turn};
 use support::{ACCOUNT, Say, TENANT, World, meanwhile};
@@ -258,6 +259,32 @@ async fn what_the_database_forbids_parks_the_instance() {
     assert_eq!(world.store.exchanges(id).await.unwrap().len(), 2, "what went over the wire is kept");
     assert!(world.store.children(id).await.unwrap().is_empty());
     assert_eq!(world.instance(id).await.claims, 0);
+}
+
+#[tokio::test]
+async fn s_c_what_an_answer_shows_is_as_old_as_its_question() {
+    let world = World::new().await;
+    let id = world.submit("pay-1").await;
+    world.until(id, "ready").await;
+    let remit = world.remits().await.remove(0).id;
+    let before = world.provider.calls().len();
+    let (clock, slow) = (world.clock.clone(), AtomicBool::new(true));
+    world.provider.watch(move |_| {
+        if slow.swap(false, Ordering::SeqCst) {
+            clock.advance_real(Duration::from_secs(31));
+        }
+    });
+    let ask = Ask { to: remit, tenant: TENANT, dedupe: None, wait: Duration::from_secs(10) };
+    let asked = world.engine.ask(ask, |ask| json!({ "PermitAsked": { "ask": ask } }));
+    let driven = async {
+        // The turn that came too late is dropped, and its row is claimed anew.
+        for _ in 0..2 {
+            world.engine.until_idle().await.unwrap();
+        }
+    };
+    let (answer, ()) = tokio::join!(asked, driven);
+    assert!(answer.unwrap().unwrap()["granted"].is_object());
+    assert_eq!(world.provider.calls().len() - before, 2, "the slow answer gave no permit: it was asked again");
 }
 
 #[tokio::test]
