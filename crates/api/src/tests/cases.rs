@@ -164,12 +164,12 @@ async fn a_payment_without_a_permit_is_reported_returned_by_its_serial() {
 async fn a_move_that_came_too_late_puts_the_question_again_and_says_why() {
     let world = World::new().await;
     let (_, remit) = world.ready("A-1", 1).await;
+    let permit = world.permit(&remit).await;
     let brought = world
         .call(Role::Approver, "POST", &format!("/v1/remits/{remit}/evidence"), evidence("BK-1"))
         .await
         .expect(202)
         .json();
-    let permit = world.permit(&remit).await;
     let paid = json!({"permit_id": permit["permit_id"], "outcome": "paid", "amount": "1234.50",
         "paid_at": "2026-01-05T10:02:00+08:00", "bank_serial": "BK-2"});
     let report = format!("/v1/remits/{remit}/payout-results");
