@@ -30,24 +30,35 @@ fn much_goes_wrong_and_nothing_is_lost() {
 }
 
 #[test]
-fn the_same_seed_tells_the_same_story_in_memory_and_on_sqlite() {
+fn the_same_seed_tells_the_same_story_in_memory_on_sqlite_and_on_postgresql() {
     let run = "--seed 3 --orders 12 --digests --no-shrink --threads 1 --database";
     let memory = digests(&simulate(&format!("{run} memory:")));
     assert_eq!(memory.len(), 1);
     assert_eq!(memory, digests(&simulate(&format!("{run} memory:"))), "twice in memory");
     assert_eq!(memory, digests(&simulate(&format!("{run} sqlite:"))), "on SQLite");
+    match std::env::var("LEVEE_TEST_POSTGRES") {
+        Ok(server) => assert_eq!(memory, digests(&simulate(&format!("{run} {server}"))), "on PostgreSQL"),
+        Err(_) => eprintln!("PostgreSQL is left out: LEVEE_TEST_POSTGRES names no server"),
+    }
 }
 
 #[test]
-fn a_planted_bug_is_caught_and_its_seed_replays_exactly() {
-    let hunt = "--plant TimeoutIsRefused --seeds 40 --orders 20 --intensity 3 --threads 1 --first --no-shrink";
+fn a_planted_bug_is_caught_and_its_seed_replays_exactly_and_shrinks() {
+    let hunt = "--plant TimeoutIsRefused --seeds 40 --orders 16 --intensity 3 --threads 1 --first";
     let caught = simulate(hunt);
     assert_eq!(caught.status.code(), Some(1), "{}", text(&caught));
     let said = text(&caught);
-    let found = said.lines().find_map(|line| line.strip_prefix("caught: ")).unwrap();
-    let replay = said.lines().find_map(|line| line.strip_prefix("replay: levee simulate ")).unwrap();
-    let again = simulate(&format!("{replay} --no-shrink"));
-    let violation = found.split_once("orders: ").unwrap().1;
-    assert_eq!(again.status.code(), Some(1));
-    assert!(text(&again).contains(violation), "{violation}\n{}", text(&again));
+    let after = |start: &str| said.lines().find_map(|line| line.strip_prefix(start)).map(str::to_owned);
+    let violation = after("caught: ").unwrap().split_once("orders: ").unwrap().1.to_owned();
+    let again = |command: &str| {
+        let again = simulate(&format!("{command} --no-shrink"));
+        assert_eq!(again.status.code(), Some(1), "{command}");
+        text(&again)
+    };
+    let replayed = again(&after("replay: levee simulate ").unwrap());
+    assert!(replayed.contains(&violation), "{violation}\n{replayed}");
+    let smallest = after("smallest: levee simulate ").unwrap();
+    assert!(smallest.contains("--without "), "whatever has no part in it is switched off: {smallest}");
+    let least = said.split_once("smallest: ").unwrap().1.lines().nth(1).unwrap().trim();
+    assert!(again(&smallest).contains(least), "{least}");
 }

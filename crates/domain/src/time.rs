@@ -135,7 +135,11 @@ fn zone() -> FixedOffset {
 
 impl fmt::Display for BeijingTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.wall().format("%Y-%m-%dT%H:%M:%S%.3f"))
+        let wall = self.wall();
+        let ms = wall.timestamp_subsec_millis();
+        let (year, month, day) = (wall.year(), wall.month(), wall.day());
+        let (hour, minute, second) = (wall.hour(), wall.minute(), wall.second());
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}")
     }
 }
 

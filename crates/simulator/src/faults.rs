@@ -238,6 +238,16 @@ impl Phase {
 }
 
 impl CallbackFault {
+    pub const ALL: [CallbackFault; 7] = [
+        CallbackFault::Lost,
+        CallbackFault::Duplicated,
+        CallbackFault::Delayed,
+        CallbackFault::Forged,
+        CallbackFault::Replayed,
+        CallbackFault::Reflected,
+        CallbackFault::FalseNotice,
+    ];
+
     pub const fn word(self) -> &'static str {
         match self {
             CallbackFault::Lost => "lost",

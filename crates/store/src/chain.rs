@@ -35,14 +35,18 @@ pub(crate) fn first_line(new: &NewInstance, state_name: &str) -> Line {
 }
 
 /// The first broken line: a gap, a wrong hash, or an end that is not the machine's head.
-pub(crate) fn broken(instance: Uuid, head: &str, revision: i64, entries: &[Entry]) -> Option<i64> {
-    let mut before = String::new();
-    for (entry, seq) in entries.iter().zip(1..) {
-        if entry.seq != seq || entry.hash != line(&before, instance, seq, &entry.line) {
+pub(crate) fn broken<'e>(
+    instance: Uuid,
+    head: &str,
+    revision: i64,
+    entries: impl IntoIterator<Item = &'e Entry>,
+) -> Option<i64> {
+    let (mut before, mut end) = ("", 0);
+    for (entry, seq) in entries.into_iter().zip(1..) {
+        if entry.seq != seq || entry.hash != line(before, instance, seq, &entry.line) {
             return Some(seq);
         }
-        before.clone_from(&entry.hash);
+        (before, end) = (&entry.hash, seq);
     }
-    let end = entries.last().map_or(0, |entry| entry.seq);
     (before != head || end != revision).then_some(end + 1)
 }

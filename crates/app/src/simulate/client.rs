@@ -2,6 +2,7 @@
 
 use super::core::{Core, Event};
 use super::dice::Dice;
+use super::near::Near;
 use super::people;
 use super::plan::{Plan, Trouble};
 use super::world::{ACCOUNT, SUBMITTING, TENANT, World};
@@ -14,7 +15,7 @@ use sha2::{Digest, Sha256};
 use simulator::{CloseAs, OladingScript, Outgoing};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use store::{Post, Submitted, Target};
+use store::{Post, Posted, Submitted, Target};
 use uuid::Uuid;
 use workflows::levy_order::{Input, Order};
 
@@ -39,6 +40,8 @@ pub(super) struct Client {
     wishes: BTreeMap<usize, Wish>,
     /// What was acknowledged to it (I17).
     pub(super) acknowledged: BTreeMap<InstanceId, String>,
+    /// Messages that were acknowledged to it and to its payer (I17).
+    pub(super) told: BTreeMap<InstanceId, Vec<Uuid>>,
     /// By the stored snapshot.
     pub(super) people: BTreeMap<Uuid, Person>,
     /// Callbacks that we acknowledged: every id their post can have, by request id.
@@ -115,7 +118,7 @@ fn submitted_as(
             if state.strikes(Trouble::Oddities, 400) {
                 let later = state.dice.seconds(1, 3600);
                 state.after(later, again);
-                state.tally.count("orders submitted again");
+                state.tally.count(Near::SubmittedAgain);
             }
         }
         Ok(Submitted::Known(known)) => {
@@ -161,7 +164,7 @@ fn wish(world: &mut World, place: usize) -> Result<Wish> {
         let close = closes[state.dice.below(closes.len())].clone();
         let script = OladingScript { id: Some(request_id.to_string()), ..OladingScript::close(close) };
         state.sim.script(script);
-        state.tally.count("orders closed oddly");
+        state.tally.count(Near::OddlyClosed);
     }
     state.oracle.order(request_id.to_string(), id);
     Ok(Wish { person, terms, request_id, id })
@@ -252,9 +255,17 @@ pub(super) fn letter(world: &World, to: InstanceId, event: Value, dedupe: Option
 }
 
 async fn told(world: &mut World, post: Post) -> Result<bool> {
-    let told = world.office.post(post).await.is_ok();
+    let (id, to) = (post.id, post.to.clone());
+    let posted = world.office.post(post).await;
+    if let Target::Instance(to) = to {
+        let kept = matches!(posted, Ok(Posted::Stored));
+        world.ear.goes(to, id, kept);
+        if kept {
+            world.client.told.entry(to).or_default().push(id);
+        }
+    }
     world.look_again(Duration::from_millis(1)).await?;
-    Ok(told)
+    Ok(posted.is_ok())
 }
 
 /// One callback reaches us, is verified and kept, and is answered.
@@ -274,7 +285,7 @@ pub(super) async fn callback(world: &mut World, letter: &Outgoing) -> Result<()>
     {
         let mut state = world.core.lock();
         state.note(format_args!("callback {} {acknowledged}", letter.letter));
-        state.tally.count(if acknowledged { "callbacks acknowledged" } else { "callbacks not acknowledged" });
+        state.tally.count(if acknowledged { Near::Acknowledged } else { Near::NotAcknowledged });
         let at = state.now;
         state.sim.delivered(at, letter.letter, acknowledged);
         state.watch_far_side();

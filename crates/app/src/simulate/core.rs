@@ -2,6 +2,7 @@
 //! holds it, so its lock never waits.
 
 use super::dice::Dice;
+use super::near::Near;
 use super::oracle::Oracle;
 use super::plan::{Plan, Trouble};
 use super::tally::Tally;
@@ -226,7 +227,7 @@ impl State {
         let long = self.dice.strikes(2500);
         let pause = if long { self.dice.seconds(60, 1800) } else { self.dice.seconds(1, 200) };
         let until = self.now + pause;
-        self.tally.count("pauses");
+        self.tally.count(Near::Paused);
         let paused = &mut self.workers[worker].paused_until;
         *paused = (*paused).max(until);
         self.look_after_lease();

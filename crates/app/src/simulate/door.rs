@@ -1,6 +1,7 @@
 //! Between a worker and the database: connections lost before or after the write, crashes and pauses at every touch.
 
 use super::core::{Core, State};
+use super::near::{Lost, Near};
 use super::plan::Trouble;
 use domain::Time;
 use store::{Passing, Touch, Trouble as Stands};
@@ -51,16 +52,16 @@ impl Door {
 
 fn before(state: &mut State, who: Who, touch: Touch) -> Fate {
     if state.now < state.database_away {
-        state.tally.count("touches while the database is away");
+        state.tally.count(Near::TouchesInBlackout);
         return Fate::Passes(false);
     }
     if state.strikes(Trouble::Connections, 15) {
-        state.tally.count("connections lost before a write");
+        state.tally.lost(touch, Lost::Before);
         return Fate::Passes(false);
     }
     let Who::Worker(worker) = who else { return Fate::Passes(true) };
-    if state.strikes(Trouble::Crashes, 12) {
-        return Fate::Dies(points(touch).0);
+    if let Some((point, _)) = points(touch).filter(|_| state.strikes(Trouble::Crashes, 12)) {
+        return Fate::Dies(point);
     }
     if state.strikes(Trouble::Pauses, 12) {
         return Fate::Waits(state.pause(worker), true);
@@ -76,26 +77,12 @@ fn before(state: &mut State, who: Who, touch: Touch) -> Fate {
 fn after(state: &mut State, who: Who, touch: Touch, done: bool) -> Fate {
     state.note(format_args!("{who:?} {} {done}", touch.word()));
     if done && state.strikes(Trouble::Connections, 40) {
-        let what = match touch {
-            Touch::Commit => "commits applied, answer lost",
-            Touch::Claim => "claims applied, answer lost",
-            Touch::Submit
-            | Touch::Post
-            | Touch::Answer
-            | Touch::Release
-            | Touch::Person
-            | Touch::Freezes
-            | Touch::Tokens
-            | Touch::Lanes
-            | Touch::Breaker
-            | Touch::Case => "other answers of the database lost",
-        };
-        state.tally.count(what);
+        state.tally.lost(touch, Lost::Answer);
         return Fate::Passes(false);
     }
     let Who::Worker(worker) = who else { return Fate::Passes(true) };
-    if state.strikes(Trouble::Crashes, 18) {
-        return Fate::Dies(points(touch).1);
+    if let Some((_, point)) = points(touch).filter(|_| state.strikes(Trouble::Crashes, 18)) {
+        return Fate::Dies(point);
     }
     if state.strikes(Trouble::Pauses, 12) {
         return Fate::Waits(state.pause(worker), true);
@@ -103,9 +90,9 @@ fn after(state: &mut State, who: Who, touch: Touch, done: bool) -> Fate {
     Fate::Passes(true)
 }
 
-/// The names of the crash points before and after a touch.
-pub(super) const fn points(touch: Touch) -> (&'static str, &'static str) {
-    match touch {
+/// The names of the crash points before and after a touch; nobody dies at what only the API and the callback door touch.
+pub(super) const fn points(touch: Touch) -> Option<(&'static str, &'static str)> {
+    Some(match touch {
         Touch::Claim => ("before a claim", "after a claim"),
         Touch::Commit => ("before a commit", "after a commit"),
         Touch::Release => ("before a release", "after a release"),
@@ -114,7 +101,6 @@ pub(super) const fn points(touch: Touch) -> (&'static str, &'static str) {
         Touch::Freezes => ("before the freezes are read", "after the freezes are read"),
         Touch::Lanes => ("before the lanes are read", "after the lanes are read"),
         Touch::Breaker => ("before the breaker", "after the breaker"),
-        Touch::Submit | Touch::Post | Touch::Answer => ("before a message", "after a message"),
-        Touch::Case => ("before a case", "after a case"),
-    }
+        Touch::Submit | Touch::Post | Touch::Answer | Touch::Case => return None,
+    })
 }

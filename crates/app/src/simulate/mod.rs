@@ -6,6 +6,8 @@ mod client;
 mod core;
 mod coverage;
 mod dice;
+mod ear;
+mod near;
 mod door;
 mod office;
 mod oracle;

@@ -3,6 +3,7 @@
 
 use super::client::{letter, tell};
 use super::core::{Core, Event};
+use super::near::Near;
 use super::plan::Trouble;
 use super::world::{TENANT, TROUBLED, World};
 use anyhow::{Context as _, Result};
@@ -80,7 +81,7 @@ async fn rounds(world: &mut World) -> Result<()> {
         if state.dice.strikes(4000) {
             let release = json!({"ReleaseAsked": {"by": "amei", "reason": "two jobs"}});
             let event = if state.dice.strikes(6000) { release } else { json!({"CancelAsked": {"by": "amei"}}) };
-            state.tally.count("operator moves");
+            state.tally.count(Near::MovesOfPeople);
             state.after(Duration::ZERO, Event::Office(Deed::Tell(task.instance, event, format!("task/{}", task.id))));
         }
     }
@@ -154,7 +155,7 @@ fn true_move(
     state.note(format_args!("operator {} {}", case.open.kind, legal.name));
     let second = needs("second_person").then(|| state.dice.seconds(60, 6 * 3600));
     if second.is_none() {
-        state.tally.count("operator moves");
+        state.tally.count(Near::MovesOfPeople);
     }
     Ok(Some((legal.name, evidence, second)))
 }
@@ -174,7 +175,7 @@ async fn approve(world: &mut World, id: Uuid) -> Result<()> {
     let event = resolved(&case, &proposal.name, proposal.evidence.clone(), "amei and boss");
     let dedupe = format!("case/{id}/approved/{}", proposal.at.millis());
     let post = letter(world, case.instance, event, Some(dedupe));
-    world.core.lock().tally.count("operator moves");
+    world.core.lock().tally.count(Near::MovesOfPeople);
     take(world, CaseStep { letter: Some(post), ..step(&case, yes("boss"), "boss", at) }).await
 }
 

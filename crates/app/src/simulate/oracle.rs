@@ -2,6 +2,7 @@
 //! know the far side's ledger, and nothing of our tables but what is durable when a call leaves.
 
 use super::core::CallId;
+use super::near::Near;
 use super::plan::Plan;
 use super::tally::Tally;
 use domain::{InstanceId, Time};
@@ -63,7 +64,7 @@ pub(super) enum Sent {
 }
 
 /// Clocks of workers differ by less than this.
-const SLACK: Duration = Duration::from_millis(1100);
+pub(super) const SLACK: Duration = Duration::from_millis(1100);
 
 impl Sent {
     /// Reads a form; the names and ids of these calls need no decoding.
@@ -175,7 +176,7 @@ impl Oracle {
     fn again(&mut self, key: String, request_id: &str, remit: Option<&str>, now: Time, tally: &mut Tally) {
         let Some(last) = self.sends.entry(key.clone()).or_default().last.replace(now) else { return };
         let looks = self.looks.get(request_id).map_or(&[][..], Vec::as_slice);
-        tally.count("re-sends");
+        tally.count(Near::Resent);
         let open = last + self.quarantine - SLACK;
         let negative = |shown: &Shown| match (shown, remit) {
             (Shown::Absent, None) => true,

@@ -3,6 +3,7 @@
 
 use super::client::tell_as;
 use super::core::{Core, Event, State};
+use super::near::Near;
 use super::plan::Trouble;
 use super::world::World;
 use anyhow::{Context as _, Result};
@@ -31,6 +32,8 @@ pub(super) enum Deed {
 #[derive(Default)]
 pub(super) struct Payer {
     seen: BTreeMap<InstanceId, Known>,
+    /// What was made before this has been seen.
+    looked_at: Time,
     pub(super) permits: BTreeMap<Uuid, Permit>,
     /// Questions without an answer, and when they became durable.
     pub(super) asked: BTreeMap<Uuid, (InstanceId, Option<Time>)>,
@@ -88,9 +91,12 @@ pub(super) async fn act(world: &mut World, deed: Deed) -> Result<()> {
 async fn look(world: &mut World) -> Result<()> {
     let mut cursor = None;
     loop {
+        // What was there at the last look is known.
+        let since = Some(world.payer.looked_at);
         let filter = Filter {
             workflow: Some("remit".into()),
             state: Some("open".into()),
+            since,
             cursor,
             limit: 500,
             ..Filter::default()
@@ -104,7 +110,8 @@ async fn look(world: &mut World) -> Result<()> {
             break;
         }
     }
-    world.core.lock().after(MINUTE * 20, Event::Payer(Deed::Look));
+    world.payer.looked_at = world.clock.now() - MINUTE * 10;
+    world.core.lock().after(MINUTE * 45, Event::Payer(Deed::Look));
     Ok(())
 }
 
@@ -115,12 +122,13 @@ fn discover(world: &mut World, row: &Instance) -> Result<()> {
     let input: Input = serde_json::from_value(row.input.clone()).context("read a remit")?;
     let mut state = world.core.lock();
     if !input.unsplit {
-        state.tally.count("split orders");
+        state.tally.count(Near::Split);
     }
     state.oracle.remit(row.id, &input);
     let on_leave = state.dice.strikes(250);
     if !on_leave {
-        let later = state.dice.seconds(1, 6 * 3600);
+        let in_no_hurry = state.dice.strikes(2000);
+        let later = if in_no_hurry { state.dice.seconds(1, 12 * 3600) } else { state.dice.seconds(1, 1200) };
         state.after(later, Event::Payer(Deed::Ask(row.id)));
     }
     world.payer.seen.insert(row.id, Known { input, attempts: 0 });
@@ -166,7 +174,7 @@ async fn collect(world: &mut World, remit: InstanceId, ask: Uuid, tries: u32) ->
         let waited = state.now.since(asked).as_secs() / 60;
         state.oracle.found(Some(format!("LATE the question {ask} of remit {remit} waited {waited} minutes")));
     }
-    state.tally.count("questions answered");
+    state.tally.count(Near::Answered);
     let answer: PermitAnswer = serde_json::from_value(answer).context("read a permit's answer")?;
     state.note(format_args!("answer {ask} {answer:?}"));
     match answer {
@@ -200,7 +208,7 @@ async fn collect(world: &mut World, remit: InstanceId, ask: Uuid, tries: u32) ->
 
 /// What the payer does with a permit.
 fn granted(state: &mut State, permit_id: Uuid, permit: Permit) -> Permit {
-    state.tally.count("permits");
+    state.tally.count(Near::Permits);
     let forgets = state.strikes(Trouble::Payers, 300);
     let hands_back = !forgets && state.strikes(Trouble::Payers, 300);
     let slow = state.strikes(Trouble::Payers, 1000);
@@ -212,7 +220,7 @@ fn granted(state: &mut State, permit_id: Uuid, permit: Permit) -> Permit {
             let say = attested(permit_id);
             state.after(wait, Event::Payer(Deed::Say(permit_id, say)));
         }
-        state.tally.count(if forgets { "permits forgotten" } else { "permits handed back" });
+        state.tally.count(if forgets { Near::Forgot } else { Near::HandedBack });
     } else {
         if state.dice.strikes(1000) {
             let say = json!({"Instructed": {"permit": permit_id}});
@@ -237,7 +245,7 @@ async fn pay(world: &mut World, id: Uuid) -> Result<()> {
         let now = state.now;
         if now >= permit.pay_before {
             // Too late: it is not paid, and that is said.
-            state.tally.count("permits used too late");
+            state.tally.count(Near::TooLate);
             let later = state.dice.seconds(1, 7200);
             state.after(later, Event::Payer(Deed::Say(id, attested(id))));
             if let Some(permit) = world.payer.permits.get_mut(&id) {
@@ -251,7 +259,7 @@ async fn pay(world: &mut World, id: Uuid) -> Result<()> {
             payee_name: person.name.expose().to_owned(),
             payee_bankcard_no: person.bankcard.expose().to_owned(),
         };
-        state.tally.count("payments");
+        state.tally.count(Near::Payments);
         state.oracle.pays(&permit.order_id, &permit.number, now, &state.sim);
         let reply = state.sim.pay(now, instruction);
         state.watch_far_side();
@@ -281,20 +289,20 @@ fn heard(world: &mut World, id: Uuid, reply: BankReply, polls: u32) -> Result<()
                 if state.strikes(Trouble::Payers, 800) {
                     let later = wait + state.dice.seconds(1, 30 * 3600);
                     state.after(later, Event::Payer(Deed::Say(id, report.clone())));
-                    state.tally.count("reports said twice");
+                    state.tally.count(Near::SaidTwice);
                 }
                 if state.strikes(Trouble::Payers, 200) {
                     let later = state.dice.seconds(1, 20 * 3600);
                     state.after(later, Event::Payer(Deed::Say(id, json!({"UnknownReported": {"permit": id}}))));
-                    state.tally.count("reports out of order");
+                    state.tally.count(Near::OutOfOrder);
                 }
                 state.after(wait, Event::Payer(Deed::Say(id, report)));
                 again = wait + MINUTE * 120;
             }
-            PaymentStatus::Success => again = MINUTE * 360,
+            PaymentStatus::Success => again = MINUTE * 60 * 20,
             PaymentStatus::Returned => {
                 state.after(wait, Event::Payer(Deed::Say(id, json!({"ReturnedReported": {"permit": id}}))));
-                state.tally.count("payments returned");
+                state.tally.count(Near::Returned);
                 return Ok(());
             }
             PaymentStatus::Failed => {

@@ -142,7 +142,7 @@ fn switches(dice: &mut Dice) -> (Switches, Account) {
         arising_time: dice.one_of(&[ArisingTime::Any, ArisingTime::NotFuture, ArisingTime::WithinOrder]),
         month_cap: dice.one_of(&[OverCap::Close, OverCap::Refuse]),
         month_cap_restored: dice.strikes(5000),
-        errors_echo_ids: dice.strikes(7000),
+        errors_echo_ids: dice.strikes(9000),
         ids_as_numbers: dice.strikes(3000),
         ..Switches::default()
     };

@@ -1,5 +1,6 @@
 //! The closing table of a simulation.
 
+use super::near::{Kind, Near};
 use super::tally::Tally;
 use crate::show::{self, Style};
 use std::time::Duration;
@@ -21,7 +22,14 @@ pub(super) fn print(tally: &Tally, runs: u64, took: Duration) {
     section("open cases", tally.cases.iter().map(|(kind, count)| (kind.clone(), *count)).collect());
     section("far side: phase/fault", tally.far.iter().map(|(kind, count)| (kind.clone(), *count)).collect());
     section("crashes", tally.crashes.iter().map(|(point, count)| (point.clone(), *count)).collect());
-    section("near side", tally.near.iter().map(|(what, count)| ((*what).to_owned(), *count)).collect());
+    let lost = tally.lost.iter().map(|((touch, how), count)| (format!("{} {}", how.word(), touch.word()), *count));
+    section("database", lost.collect());
+    let near = |kind: Kind| {
+        let of = tally.near.iter().filter(|(what, _)| what.kind() == kind);
+        of.map(|(what, count)| (what.word().to_owned(), *count)).collect()
+    };
+    section("near side", near(Kind::Fault));
+    section("and", near(Kind::Figure));
     println!("{}", show::table(Style::of_stdout(), &["", "what", "count"], &rows));
     let hours = tally.virtual_ms / 3_600_000;
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
@@ -29,7 +37,7 @@ pub(super) fn print(tally: &Tally, runs: u64, took: Duration) {
     println!(
         "{} faults, {} crashes, {} calls ({} per 10 orders), {} events",
         tally.faults(),
-        tally.of("crashes"),
+        tally.of(Near::Crashed),
         tally.calls,
         tally.calls * 10 / tally.orders.max(1),
         tally.events

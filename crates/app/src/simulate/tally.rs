@@ -1,6 +1,8 @@
 //! What happened, counted: the faults by kind and phase that prove how much a run has tested (testing.md §6).
 
+use super::near::{Kind, Lost, Near};
 use std::collections::BTreeMap;
+use store::Touch;
 
 /// Counts of one run, or of many.
 #[derive(Debug, Clone, Default)]
@@ -11,8 +13,10 @@ pub(super) struct Tally {
     pub(super) pairs: BTreeMap<String, u64>,
     /// Crashes by point.
     pub(super) crashes: BTreeMap<String, u64>,
+    /// Connections of the database that were lost, by touch.
+    pub(super) lost: BTreeMap<(Touch, Lost), u64>,
     /// Everything else that was counted, by name.
-    pub(super) near: BTreeMap<&'static str, u64>,
+    pub(super) near: BTreeMap<Near, u64>,
     /// Orders and remits by final state.
     pub(super) states: BTreeMap<(String, String), u64>,
     pub(super) cases: BTreeMap<String, u64>,
@@ -24,28 +28,17 @@ pub(super) struct Tally {
     pub(super) machines: u64,
 }
 
-/// Counters of [`Tally::near`] that are no faults but figures.
-const FIGURES: [&str; 11] = [
-    "calls while the provider is away",
-    "touches while the database is away",
-    "takeovers",
-    "re-sends",
-    "conflicts",
-    "permits",
-    "payments",
-    "operator moves",
-    "questions answered",
-    "split orders",
-    "callbacks acknowledged",
-];
-
 impl Tally {
-    pub(super) fn count(&mut self, what: &'static str) {
+    pub(super) fn count(&mut self, what: Near) {
         *self.near.entry(what).or_default() += 1;
     }
 
-    pub(super) fn of(&self, what: &str) -> u64 {
-        self.near.get(what).copied().unwrap_or(0)
+    pub(super) fn of(&self, what: Near) -> u64 {
+        self.near.get(&what).copied().unwrap_or(0)
+    }
+
+    pub(super) fn lost(&mut self, touch: Touch, how: Lost) {
+        *self.lost.entry((touch, how)).or_default() += 1;
     }
 
     pub(super) fn crashed(&mut self, point: String) {
@@ -53,16 +46,30 @@ impl Tally {
     }
 
     pub(super) fn faults(&self) -> u64 {
-        let near: u64 = self.near.iter().filter(|(name, _)| !FIGURES.contains(name)).map(|(_, count)| count).sum();
-        self.far.values().sum::<u64>() + near
+        let near: u64 = self.near.iter().filter(|(what, _)| what.kind() == Kind::Fault).map(|(_, count)| count).sum();
+        self.far.values().sum::<u64>() + self.lost.values().sum::<u64>() + near
     }
 
     pub(super) fn add(&mut self, other: Tally) {
-        let Tally { far, pairs, crashes, near, states, cases, orders, calls, events, virtual_ms, at_rest, machines } =
-            other;
+        let Tally {
+            far,
+            pairs,
+            crashes,
+            lost,
+            near,
+            states,
+            cases,
+            orders,
+            calls,
+            events,
+            virtual_ms,
+            at_rest,
+            machines,
+        } = other;
         merge(&mut self.far, far);
         merge(&mut self.pairs, pairs);
         merge(&mut self.crashes, crashes);
+        merge(&mut self.lost, lost);
         merge(&mut self.near, near);
         merge(&mut self.states, states);
         merge(&mut self.cases, cases);

@@ -1,6 +1,6 @@
 //! What a run is judged by when it is over: every safety audit, no limbo, both ledgers, and that things came to rest (testing.md §6).
 
-use super::core::Event;
+use super::near::Near;
 use super::plan::Mode;
 use super::world::{ACCOUNT, TENANT, World};
 use crate::demo::truth;
@@ -19,9 +19,8 @@ const CALLS_PER_ORDER: u64 = 40;
 const HEARD_WITHIN: Duration = Duration::from_secs(3 * 3600);
 const PAGE: usize = 1000;
 
-/// In the middle of a run: what must hold at every moment.
+/// Once in the middle of a run: what must hold at every moment.
 pub(super) async fn look_through(world: &mut World) -> Result<()> {
-    world.core.lock().after(Duration::from_secs(100 * 3600), Event::Audit);
     audits(world, false).await
 }
 
@@ -30,8 +29,8 @@ async fn audits(world: &mut World, at_rest: bool) -> Result<()> {
     findings.push(world.office.limbo().await.context("look for limbo")?);
     let mut state = world.core.lock();
     for finding in findings {
-        // While nobody may be able to act, a confirmation may be late; its case comes with the next worker.
-        let counts = at_rest || finding.audit != "I2";
+        // While nobody may be able to act, a confirmation or a cancellation may be late: the provider is away, or every worker.
+        let counts = at_rest || !["I2", "I19"].contains(&finding.audit.as_str());
         if counts && finding.count > 0 {
             let said = format!("audit {}: {} {:?}", finding.audit, finding.count, finding.examples);
             state.oracle.found(Some(said));
@@ -63,7 +62,8 @@ pub(super) async fn judge(world: &mut World) -> Result<()> {
         said.extend(rested(world));
     }
     let mut state = world.core.lock();
-    let (calls, orders) = (state.tally.calls, state.tally.orders);
+    // A breaker that feels its way into an outage calls as often for one order as for a thousand.
+    let (calls, orders) = (state.tally.calls - state.tally.of(Near::CallsIntoOutage), state.tally.orders);
     if intensity <= 1 && orders >= 100 && calls > CALLS_PER_ORDER * orders {
         said.push(format!("I29 {calls} calls for {orders} orders"));
     }
@@ -127,6 +127,11 @@ async fn kept(world: &World, machines: &[Instance]) -> Result<Vec<String>> {
         if !letter.ids.iter().any(|id| letters[home].contains(id)) {
             said.push(format!("S-F a callback about {} was acknowledged and is gone", letter.request_id));
         }
+    }
+    for (machine, told) in &world.client.told {
+        let kept = world.store.letters(*machine).await.context("read letters")?;
+        let gone = told.iter().filter(|id| !kept.iter().any(|letter| letter.id == **id));
+        said.extend(gone.map(|id| format!("I17 the message {id} to {machine} was acknowledged and is gone")));
     }
     Ok(said)
 }

@@ -1,6 +1,7 @@
 //! What strikes everybody at once: the provider is away for hours or days, the database for minutes, and switches are frozen.
 
 use super::core::{Core, Event, State};
+use super::near::Near;
 use super::plan::Trouble;
 use super::world::World;
 use anyhow::Result;
@@ -12,6 +13,8 @@ pub(super) enum Turn {
     ProviderGoes,
     DatabaseGoes,
     Freeze,
+    /// A worker's clock jumps, within what it may differ from the database's.
+    ClockJumps,
     Thaw(String),
 }
 
@@ -20,17 +23,22 @@ const EVERY: Duration = Duration::from_secs(3600);
 
 pub(super) fn begin(core: &Core) {
     let mut state = core.lock();
-    for turn in [Turn::ProviderGoes, Turn::DatabaseGoes, Turn::Freeze] {
+    for turn in [Turn::ProviderGoes, Turn::DatabaseGoes, Turn::Freeze, Turn::ClockJumps] {
         let first = state.dice.seconds(600, 7200);
         state.after(first, Event::Weather(turn));
     }
-    state.after(EVERY * 50, Event::Audit);
+    // An audit reads everything: a quarter of the worlds is looked through while it goes on, and every one at its end.
+    if state.plan.seed.is_multiple_of(4) {
+        state.after(EVERY * 50, Event::Audit);
+    }
 }
 
 pub(super) async fn turn(world: &mut World, turn: Turn) -> Result<()> {
     let freeze = match turn {
         Turn::Thaw(scope) => Some(Freeze { scope, create: false, pay: false, confirm: false, cancel: false }),
-        Turn::ProviderGoes | Turn::DatabaseGoes | Turn::Freeze => strike(&mut world.core.lock(), turn),
+        Turn::ProviderGoes | Turn::DatabaseGoes | Turn::Freeze | Turn::ClockJumps => {
+            strike(&mut world.core.lock(), turn)
+        }
     };
     match freeze {
         Some(freeze) => Ok(world.store.put_freeze(freeze).await?),
@@ -47,13 +55,13 @@ fn strike(state: &mut State, turn: Turn) -> Option<Freeze> {
             let hours =
                 if long { state.dice.seconds(20 * 3600, 100 * 3600) } else { state.dice.seconds(600, 8 * 3600) };
             state.provider_away = state.now + hours;
-            state.tally.count("provider outages");
+            state.tally.count(Near::ProviderOut);
             None
         }
         Turn::DatabaseGoes if state.strikes(Trouble::Blackouts, 300) => {
             let away = state.dice.seconds(2, 600);
             state.database_away = state.now + away;
-            state.tally.count("database blackouts");
+            state.tally.count(Near::BlackedOut);
             None
         }
         Turn::Freeze if state.strikes(Trouble::Freezes, 250) => {
@@ -62,9 +70,15 @@ fn strike(state: &mut State, turn: Turn) -> Option<Freeze> {
             let (create, pay, confirm, cancel) = (which == 0, which == 1, which == 2, which == 3);
             let thaw = state.dice.seconds(60, 6 * 3600);
             state.after(thaw, Event::Weather(Turn::Thaw(scope.clone())));
-            state.tally.count("freezes thrown");
+            state.tally.count(Near::Froze);
             Some(Freeze { scope, create, pay, confirm, cancel })
         }
-        Turn::ProviderGoes | Turn::DatabaseGoes | Turn::Freeze | Turn::Thaw(_) => None,
+        Turn::ClockJumps if state.strikes(Trouble::Clocks, 1500) => {
+            let worker = state.dice.below(state.workers.len());
+            state.workers[worker].ahead_ms = i64::try_from(state.dice.between(0, 750)).unwrap_or(0) - 500;
+            state.tally.count(Near::ClockJumped);
+            None
+        }
+        Turn::ProviderGoes | Turn::DatabaseGoes | Turn::Freeze | Turn::ClockJumps | Turn::Thaw(_) => None,
     }
 }

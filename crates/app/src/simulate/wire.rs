@@ -1,6 +1,7 @@
 //! The way to the provider: a request and its answer are events of their own, and either may be slow, or come when nobody waits.
 
 use super::core::{CallId, Core, Event, Flight, State};
+use super::near::Near;
 use super::oracle::Sent;
 use super::plan::{NETWORK_SECONDS, Trouble};
 use super::world::{ACCOUNT, TENANT};
@@ -28,6 +29,12 @@ impl Peer for Wire {
     }
 }
 
+/// The points at which a worker dies around a call.
+const BEFORE_FIRST_BYTE: &str = "before the first byte";
+const WITH_REQUEST: &str = "with a request under way";
+const WITH_ANSWER: &str = "with an answer under way";
+pub(super) const CRASHES: [&str; 3] = [BEFORE_FIRST_BYTE, WITH_REQUEST, WITH_ANSWER];
+
 /// What becomes of a connection.
 enum Connection {
     Refused,
@@ -41,7 +48,7 @@ impl Wire {
         match connection {
             Connection::Refused => return Err(WireFault::NotSent),
             Connection::DiesFirst => {
-                self.core.die("before the first byte").await;
+                self.core.die(BEFORE_FIRST_BYTE).await;
             }
             Connection::Stands => {}
         }
@@ -77,13 +84,16 @@ impl Wire {
         let mut guard = self.core.lock();
         let state = &mut *guard;
         state.tally.calls += 1;
+        if state.now < state.provider_away {
+            state.tally.count(Near::CallsIntoOutage);
+        }
         let call = state.tally.calls;
         state.note(format_args!("call {call} {sent:?}"));
         state.oracle.leaves(sent, state.now, &mut state.sim, &mut state.tally);
         let slow = state.strikes(Trouble::Network, 60);
         let way = if slow { state.dice.seconds(1, NETWORK_SECONDS) } else { state.dice.millis(2, 60) };
         if slow {
-            state.tally.count("requests that were slow on their way");
+            state.tally.count(Near::Slow);
         }
         let request = Arc::new(request.clone());
         state.after(way, Event::Arrive(call, request.clone()));
@@ -92,8 +102,8 @@ impl Wire {
         state.flights.insert(call, Flight { task, request, answer: None, give_up });
         if state.strikes(Trouble::Crashes, 60) {
             let incarnation = state.workers[self.worker].incarnation;
-            let point = if state.dice.strikes(5000) { "with a request under way" } else { "with an answer under way" };
-            let dies = if point == "with a request under way" { way / 2 } else { way + Duration::from_millis(3) };
+            let point = if state.dice.strikes(5000) { WITH_REQUEST } else { WITH_ANSWER };
+            let dies = if point == WITH_REQUEST { way / 2 } else { way + Duration::from_millis(3) };
             state.after(dies, Event::Crash { worker: self.worker, incarnation, point });
         }
         call
@@ -102,11 +112,8 @@ impl Wire {
 
 fn connect(state: &mut State) -> Connection {
     let away = state.now < state.provider_away;
-    if away {
-        state.tally.count("calls while the provider is away");
-    }
     if (away && state.dice.strikes(6000)) || state.strikes(Trouble::Network, 60) {
-        state.tally.count("connections refused");
+        state.tally.count(Near::Refused);
         return Connection::Refused;
     }
     if state.strikes(Trouble::Crashes, 40) { Connection::DiesFirst } else { Connection::Stands }

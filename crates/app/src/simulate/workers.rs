@@ -2,6 +2,7 @@
 
 use super::core::{Core, TaskId, Worker};
 use super::door::{Door, Who};
+use super::near::Near;
 use super::plan::{Plan, Trouble};
 use super::wire::{BASE, Wire};
 use super::world::{ACCOUNT, LEASE, World};
@@ -29,7 +30,7 @@ impl World {
             let mut guard = self.core.lock();
             let state = &mut *guard;
             state.note(format_args!("crash {worker} {point}"));
-            state.tally.count("crashes");
+            state.tally.count(Near::Crashed);
             state.tally.crashed(point.to_owned());
             let flights: Vec<u64> =
                 state.flights.iter().filter(|(_, flight)| gone.contains(&flight.task)).map(|(call, _)| *call).collect();
@@ -59,6 +60,9 @@ impl World {
         {
             let mut state = self.core.lock();
             let off = state.strikes(Trouble::Clocks, 4000);
+            if off {
+                state.tally.count(Near::ClockOff);
+            }
             let ahead = if off { state.dice.between(0, 750) } else { 500 };
             state.workers[worker].ahead_ms = i64::try_from(ahead).unwrap_or(0) - 500;
         }
@@ -102,5 +106,7 @@ pub(super) fn far_side(plan: &Plan) -> Result<Sim> {
         ..simulator::Config::default()
     };
     config.timings.bank_return = Span(3600, 60 * 3600);
+    // Mostly a tax is soon paid; every fourth provider takes its time.
+    config.timings.levy = if plan.seed.is_multiple_of(4) { Span(600, 7200) } else { Span(30, 900) };
     Sim::new(config).context("set up the simulated provider")
 }

@@ -2,6 +2,8 @@
 
 use super::core::{Core, Event, Halt, TaskId, Worker};
 use super::door::Who;
+use super::ear::{Ear, InHand, listen};
+use super::near::Near;
 use super::plan::{Mode, Plan};
 use super::workers::{engine, far_side, set_worker_clock};
 use super::{client, office, payer, verdict, weather};
@@ -32,7 +34,7 @@ type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
 /// What a task was for.
 enum Done {
     Claimed(Vec<Claimed>),
-    Driven(Driven),
+    Driven(InHand, Driven),
     Failed,
 }
 
@@ -55,6 +57,7 @@ pub(super) struct World {
     idle: Duration,
     pub(super) client: client::Client,
     pub(super) payer: payer::Payer,
+    pub(super) ear: Ear,
 }
 
 /// How a run ended.
@@ -86,6 +89,7 @@ impl World {
             idle: Duration::ZERO,
             client,
             payer: payer::Payer::default(),
+            ear: Ear::default(),
         };
         for worker in 0..WORKERS {
             let engine = world.start(worker)?;
@@ -264,7 +268,7 @@ impl World {
                     let mut state = self.core.lock();
                     state.note(format_args!("claimed {} {} {} {}", row.id, row.state_name, row.claims, row.revision));
                     if row.claims > 1 {
-                        state.tally.count("takeovers");
+                        state.tally.count(Near::Takeovers);
                     }
                 }
                 let engine = self.engines[worker].0.clone();
@@ -274,14 +278,15 @@ impl World {
                         // The worker died while it drove the first of them.
                         break;
                     }
-                    let engine = engine.clone();
-                    let work = async move { Done::Driven(engine.drive(row, &Committer::Direct).await) };
+                    let (engine, hand) = (engine.clone(), self.ear.claimed(&row));
+                    let work = async move { Done::Driven(hand, engine.drive(row, &Committer::Direct).await) };
                     Box::pin(self.begin_task(worker, Box::pin(work))).await?;
                 }
                 self.look_again(Duration::from_millis(1)).await
             }
-            Done::Driven(driven) => {
+            Done::Driven(hand, driven) => {
                 self.driven(driven);
+                listen(self, &hand, driven).await?;
                 self.look_again(Duration::from_millis(1)).await
             }
         }
@@ -293,7 +298,7 @@ impl World {
         match driven {
             Driven::Committed | Driven::LetGo => {}
             Driven::Conflict => {
-                state.tally.count("conflicts");
+                state.tally.count(Near::Conflicts);
                 state.look_after_lease();
             }
             Driven::Forbidden | Driven::Quarantined => {
@@ -325,7 +330,7 @@ impl World {
             if gave_up {
                 flight.answer = Some(Err(providers::WireFault::Timeout));
                 state.oracle.lost(call);
-                state.tally.count("calls timed out");
+                state.tally.count(Near::TimedOut);
             } else {
                 state.cancel(give_up);
                 state.oracle.landed(call, &sent, now);

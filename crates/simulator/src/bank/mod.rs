@@ -304,6 +304,19 @@ fn wrong(instruction: &Instruction) -> Option<&'static str> {
 }
 
 impl Outcome {
+    pub const ALL: [Outcome; 10] = [
+        Outcome::Success,
+        Outcome::Later,
+        Outcome::Late,
+        Outcome::Failed,
+        Outcome::FailedLater,
+        Outcome::Unknown,
+        Outcome::AnswerLost,
+        Outcome::AnswerLostFailed,
+        Outcome::Returned,
+        Outcome::Stuck,
+    ];
+
     pub const fn word(self) -> &'static str {
         match self {
             Outcome::Success => "success",

@@ -49,3 +49,17 @@ fn the_words_are_those_of_the_file() {
         assert_eq!(Operation::named(operation.name()), Some(operation));
     }
 }
+
+/// The words of an enumeration, as its own reader lists them.
+fn all_words<T: serde::de::DeserializeOwned>() -> Vec<String> {
+    let error = serde_json::from_str::<T>("\"?\"").err().unwrap().to_string();
+    let words = error.split('`').skip(3).step_by(2);
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_kind_is_listed() {
+    assert_eq!(all_words::<CallFault>().len(), CallFault::ALL.len());
+    assert_eq!(all_words::<CallbackFault>(), CallbackFault::ALL.map(CallbackFault::word));
+    assert_eq!(all_words::<Outcome>(), Outcome::ALL.map(Outcome::word));
+}

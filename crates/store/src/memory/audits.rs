@@ -56,12 +56,10 @@ impl World {
 
     fn shut(&self, decision: &Decision) -> bool {
         let remit = decision.remit;
-        let paid = |row: &crate::EvidenceRow| {
-            row.evidence.remit == remit && row.revoked_at.is_none() && row.evidence.at <= decision.at
-        };
+        let paid = |row: &crate::EvidenceRow| row.revoked_at.is_none() && row.evidence.at <= decision.at;
         self.gates.get(&remit).is_some_and(|at| *at <= decision.at)
             && !self.permits_of(remit).any(|permit| live(&permit.row.permit.state))
-            && !self.evidence.values().any(paid)
+            && !self.evidence_of(remit).any(paid)
     }
 
     fn misdated(&self, decision: &Decision) -> bool {
@@ -186,7 +184,7 @@ impl World {
         let released = self.lines.values().filter_map(|line| line.order).filter(gone);
         let unheard = self.machines.values().filter(|machine| {
             let id = machine.row.id;
-            let mail = || self.inbox.values().filter(move |mail| mail.instance == Some(id));
+            let mail = || self.mail_of(id);
             let asleep = machine.row.wake_at.is_none() && machine.token.is_none() && !self.has_case(id);
             i64::try_from(mail().count()) != Ok(machine.signals)
                 || machine.seen > machine.signals
@@ -217,7 +215,8 @@ impl World {
 
     /// Two persons have approved something about this order.
     fn approved(&self, order: InstanceId) -> bool {
-        self.cases.values().any(|entry| entry.instance == order && entry.approved_by.is_some())
+        let mut cases = Self::rows_of(&self.cases_by_instance, order).filter_map(|case| self.cases.get(case));
+        cases.any(|entry| entry.approved_by.is_some())
     }
 
     fn wrong_fees(&self) -> Vec<String> {
@@ -232,9 +231,15 @@ impl World {
     }
 
     fn wrong_sums(&self, plan: &AuditPlan) -> Vec<String> {
+        let mut of_order: BTreeMap<InstanceId, Vec<&Machine>> = BTreeMap::new();
+        for machine in self.machines.values() {
+            if let Some(order) = machine.row.parent {
+                of_order.entry(order).or_default().push(machine);
+            }
+        }
         let wrong = self.machines.values().filter(|machine| {
             let (row, id) = (&machine.row, machine.row.id);
-            let remits = || self.machines.values().filter(move |remit| remit.row.parent == Some(id));
+            let remits = || of_order.get(&id).into_iter().flatten();
             let sum = |path| Money::sum(remits().filter_map(|remit| money_in(&remit.row, path)));
             let net = money_in(row, "/terms/asked/net").is_some_and(|net| sum("/amount") != Some(net));
             let gross = plan.gross_exact.contains(&row.account);
@@ -257,10 +262,10 @@ impl World {
                 !same || (order.person.is_some() && order.person != remit.person)
             });
             let refused = self.history.range((remit.id, 0)..=(remit.id, i64::MAX)).any(|(_, entry)| {
-                let detail = entry.line.detail.to_string();
-                entry.line.at == evidence.at
-                    && detail.contains(&evidence.bank_serial)
-                    && detail.contains(r#""payee_ok":false"#)
+                entry.line.at == evidence.at && {
+                    let detail = entry.line.detail.to_string();
+                    detail.contains(&evidence.bank_serial) && detail.contains(r#""payee_ok":false"#)
+                }
             });
             kept.revoked_at.is_none() && (!known || other || refused)
         });
@@ -297,10 +302,10 @@ impl World {
             let (row, id) = (&machine.row, machine.row.id);
             let over = time_in(row, "/pay_cutoff").is_some_and(|at| at < before)
                 || self.gates.get(&id).is_some_and(|at| *at < before);
-            let paid = self.evidence.values().any(|kept| kept.evidence.remit == id && kept.revoked_at.is_none());
-            let may_be = self.permits_of(id).any(|p| live(&p.row.permit.state) || p.row.permit.state == "success");
-            over && !paid
-                && !may_be
+            let paid = || self.evidence_of(id).any(|kept| kept.revoked_at.is_none());
+            let may_be = || self.permits_of(id).any(|p| live(&p.row.permit.state) || p.row.permit.state == "success");
+            over && !paid()
+                && !may_be()
                 && !at_rest(row, plan)
                 && !plan.keeps_quota.contains(&row.account)
                 && !self.decisions.has(&id)

@@ -65,6 +65,14 @@ impl Machines {
         self.moved(*id, before, now);
     }
 
+    /// A change that stands by itself: nothing takes it back.
+    pub(super) fn change_for_good(&mut self, id: &InstanceId, change: impl FnOnce(&mut Machine)) {
+        let before = self.rows.get(id).and_then(Place::of);
+        self.rows.change_for_good(id, change);
+        let now = self.rows.get(id).and_then(Place::of);
+        self.moved(*id, before, now);
+    }
+
     pub(super) fn end(&mut self, keep: bool) {
         if keep {
             return self.rows.end(true);

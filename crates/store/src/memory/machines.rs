@@ -154,7 +154,7 @@ impl World {
         let chosen = rank::choose(self.due(&ask), &ask);
         let until = self.clock.real() + ask.lease;
         for id in &chosen {
-            self.machines.change(&InstanceId(*id), |machine| {
+            self.machines.change_for_good(&InstanceId(*id), |machine| {
                 if machine.row.claims < SUSPECT {
                     machine.row.claims += 1;
                 }
@@ -163,7 +163,6 @@ impl World {
                 machine.seen = machine.signals;
             });
         }
-        self.machines.end(true);
         let machines = chosen.iter().filter_map(|id| self.machines.get(&InstanceId(*id)));
         let mut claimed: Vec<(i16, Option<Time>, Claimed)> =
             machines.map(|m| (m.class, m.row.wake_at, self.claimed(m, token))).collect();
@@ -228,18 +227,17 @@ impl World {
         if self.machines.get(&id).is_none_or(|machine| machine.token != Some(token)) {
             return Ok(None);
         }
-        self.machines.change(&id, |machine| {
+        self.machines.change_for_good(&id, |machine| {
             machine.row.claims += 1;
             machine.row.claimed_until = Some(until);
         });
-        self.machines.end(true);
         Ok(self.machines.get(&id).map(|machine| machine.row.claims))
     }
 
     pub(crate) fn release(&mut self, claims: Vec<LetGo>) -> Result<()> {
         for claim in claims {
             if self.machines.get(&claim.id).is_some_and(|machine| machine.token == Some(claim.token)) {
-                self.machines.change(&claim.id, |machine| {
+                self.machines.change_for_good(&claim.id, |machine| {
                     machine.row.claims = i32::from(machine.row.claims > 1);
                     (machine.row.claimed_until, machine.token) = (None, None);
                     if claim.wake_at.is_some() && machine.signals <= machine.seen {
@@ -248,7 +246,6 @@ impl World {
                 });
             }
         }
-        self.machines.end(true);
         Ok(())
     }
 
@@ -293,7 +290,8 @@ impl World {
 
     pub(crate) fn verify_history(&self, id: InstanceId) -> Result<Option<i64>> {
         let Some(machine) = self.machines.get(&id) else { return Ok(None) };
-        Ok(chain::broken(id.0, &machine.row.head, machine.row.revision, &self.history(id)?))
+        let story = self.history.range((id, 0)..=(id, i64::MAX)).map(|(_, entry)| entry);
+        Ok(chain::broken(id.0, &machine.row.head, machine.row.revision, story))
     }
 
     pub(crate) fn exchanges(&self, id: InstanceId) -> Result<Vec<Exchange>> {

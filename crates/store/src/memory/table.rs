@@ -38,6 +38,13 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
         true
     }
 
+    /// The same outside every transaction: without the copy that would take it back.
+    pub(super) fn change_for_good(&mut self, key: &K, change: impl FnOnce(&mut V)) {
+        if let Some(row) = self.rows.get_mut(key) {
+            change(row);
+        }
+    }
+
     /// Only what breaks a row on purpose takes one away.
     #[cfg(test)]
     pub(super) fn remove(&mut self, key: &K) {
