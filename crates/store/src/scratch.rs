@@ -49,6 +49,8 @@ impl Scratch {
             _ => {
                 let server = PgConnectOptions::from_str(url).map_err(|_| refused("the database"))?;
                 on_server(&server, format!("create database {name}")).await?;
+                // Nothing here outlives the run; a flush for every tick of its clock would be most of its time.
+                on_server(&server, format!("alter database {name} set synchronous_commit = off")).await?;
                 let (head, query) =
                     url.split_once('?').map_or((url, String::new()), |(head, q)| (head, format!("?{q}")));
                 let head =
