@@ -39,8 +39,9 @@ pub struct Schedule {
 pub struct AuditPlan {
     /// States in which a paid remit is confirmed or beyond (I2).
     pub confirmed: Vec<String>,
-    /// Questions about a paid remit that ended without a levy. Once two persons have closed one, its end is explained (I2).
-    pub explained: Vec<String>,
+    /// A state that a paid remit may end in without a levy, and the question that explains this end once two persons have closed it
+    /// (I2). `cancelled` is what they settle when the bank took the payment back after the decision.
+    pub explained: Vec<(String, String)>,
     /// A paid remit has this long to be confirmed (I2).
     pub confirm_within: Duration,
     /// What calls and commits may take before any lateness counts: a fast clock runs on meanwhile (I2, I19).
@@ -64,11 +65,20 @@ pub struct AuditPlan {
     pub negatives: usize,
 }
 
+const EXPLAINED: [(&str, &str); 6] = [
+    ("auto_closed_paid", "auto_closed_paid"),
+    ("closed_externally", "auto_closed_paid"),
+    ("cancelled", "contradiction"),
+    ("cancelled", "levy_unproven"),
+    ("cancelled", "levy_running_too_long"),
+    ("cancelled", "confirm_refused"),
+];
+
 impl Default for AuditPlan {
     fn default() -> Self {
         Self {
             confirmed: ["levying", "levied", "returned_after_levy"].map(str::to_owned).to_vec(),
-            explained: vec!["auto_closed_paid".to_owned()],
+            explained: EXPLAINED.map(|(state, kind)| (state.to_owned(), kind.to_owned())).to_vec(),
             confirm_within: Duration::from_secs(3600),
             settle: Duration::ZERO,
             freshness: Duration::from_secs(30),

@@ -95,11 +95,11 @@ and not ({} and exists (select 1 from \"case\" c where c.instance = i.id and {} 
         text(kind, "i.input", &["deadline"]),
         listed(kind, "i.state_name", 4),
         listed(kind, IN_STATE, 5),
-        listed(kind, "c.kind", 6)
+        listed(kind, "i.state_name || ' ' || c.kind", 6)
     );
     let (settled, late) = (now.business - plan.settle, now.business - plan.confirm_within);
     let near = (now.business + BEFORE_DEADLINE).to_string();
-    let (resting, explained) = (pairs(&plan.resting), plan.explained.clone());
+    let (resting, explained) = (pairs(&plan.resting), pairs(&plan.explained));
     let values =
         vec![settled.into(), late.into(), near.into(), plan.confirmed.clone().into(), resting.into(), explained.into()];
     Query { audit: "I2", sql, values }

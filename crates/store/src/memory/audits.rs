@@ -126,14 +126,15 @@ impl World {
             due && row.revoked_at.is_none()
                 && !plan.confirmed.contains(&machine.row.state_name)
                 && !self.has_case(remit)
-                && !(at_rest(&machine.row, plan) && self.explained(remit, at, plan))
+                && !(at_rest(&machine.row, plan) && self.explained(&machine.row, at, plan))
         });
         late.map(|row| row.evidence.remit.to_string()).collect()
     }
 
-    fn explained(&self, remit: InstanceId, since: Time, plan: &AuditPlan) -> bool {
-        self.cases_of(remit).any(|case| {
-            plan.explained.contains(&case.open.kind)
+    fn explained(&self, row: &Instance, since: Time, plan: &AuditPlan) -> bool {
+        self.cases_of(row.id).any(|case| {
+            let asked = |(state, kind): &(String, String)| *state == row.state_name && *kind == case.open.kind;
+            plan.explained.iter().any(asked)
                 && case.approved_by.is_some()
                 && case.resolved_at.is_some_and(|at| at >= since)
         })
