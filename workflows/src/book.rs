@@ -4,6 +4,7 @@ use crate::machine::{Cx, Machine, Step};
 use crate::{batch::Batch, draw, levy_order::Order, remit::Remit};
 use domain::record::Write;
 use domain::{Answer, Request, Time, Verdict};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 /// A workflow as the book lists it.
@@ -133,8 +134,8 @@ fn entry<M: Machine>() -> Entry {
 
 fn load_one<M: Machine>(input: &Value, state: &Value) -> Result<Box<dyn Running>, Undecodable> {
     let bad = |what| move |source| Undecodable { workflow: M::NAME, what, source };
-    let input = serde_json::from_value(input.clone()).map_err(bad("input"))?;
-    let state = serde_json::from_value(state.clone()).map_err(bad("state"))?;
+    let input = M::Input::deserialize(input).map_err(bad("input"))?;
+    let state = M::deserialize(state).map_err(bad("state"))?;
     Ok(Box::new(Live::<M> { input, state }))
 }
 
@@ -195,11 +196,8 @@ impl<M: Machine> Running for Live<M> {
     }
 
     fn hear(&mut self, event: &Value, cx: &Cx<'_>) -> Result<Moved, Wrong> {
-        let event = serde_json::from_value(event.clone()).map_err(|source| Undecodable {
-            workflow: M::NAME,
-            what: "event",
-            source,
-        })?;
+        let event =
+            M::Event::deserialize(event).map_err(|source| Undecodable { workflow: M::NAME, what: "event", source })?;
         self.take(event, cx)
     }
 

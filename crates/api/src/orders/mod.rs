@@ -35,7 +35,7 @@ impl Known {
 
 /// Part of a row as its machine's type. One that does not load is quarantined by the engine, with a case.
 pub(crate) fn load<T: DeserializeOwned>(row: &Instance, part: &serde_json::Value) -> Result<T, Error> {
-    serde_json::from_value(part.clone()).map_err(|error| {
+    T::deserialize(part).map_err(|error| {
         tracing::error!(%error, instance = %row.id, "a row does not load");
         Error::Internal
     })

@@ -33,6 +33,8 @@ struct Shared {
     state: Mutex<State>,
     /// Asks the listener to close, and hears that it has.
     shut: mpsc::Sender<oneshot::Sender<()>>,
+    /// Ends connections that wait for their next call: a spare one in the client's pool is no way around a refusal.
+    idle: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -54,7 +56,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (shut, shutting) = mpsc::channel(1);
-        let shared = Arc::new(Shared { provider, state: Mutex::default(), shut });
+        let shared = Arc::new(Shared { provider, state: Mutex::default(), shut, idle: watch::Sender::new(()) });
         let (open, opened) = watch::channel(());
         tokio::spawn(listen(listener, Arc::clone(&shared), shutting, opened));
         Ok(Self { address, shared, open })
@@ -95,6 +97,7 @@ impl Shared {
     async fn close(&self) {
         let (closed, closing) = oneshot::channel();
         if self.shut.send(closed).await.is_ok() && closing.await.is_ok() {
+            self.idle.send_replace(());
             self.state().struck = true;
         }
     }
@@ -165,7 +168,16 @@ fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
 
 /// Whatever breaks ends the connection: that is what a broken connection is.
 async fn connection(mut client: TcpStream, shared: Arc<Shared>) {
-    while let Ok(true) = one_call(&mut client, &shared).await {}
+    let mut ended = shared.idle.subscribe();
+    loop {
+        tokio::select! {
+            _ = ended.changed() => return,
+            arrived = client.readable() => if arrived.is_err() { return },
+        }
+        if !matches!(one_call(&mut client, &shared).await, Ok(true)) {
+            return;
+        }
+    }
 }
 
 /// One call through; `false` when the connection is not to be used again.

@@ -126,6 +126,6 @@ fn forged(honest: Answer) -> Answer {
 /// The same answer with 2 MiB of blanks behind it, which JSON allows.
 fn padded(body: &[u8]) -> Vec<u8> {
     let mut long = body.to_vec();
-    long.resize(HUGE_BYTES, b' ');
+    long.resize(body.len() + HUGE_BYTES, b' ');
     long
 }
