@@ -1,9 +1,9 @@
 use serde_json::Value;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 use system_tests::wait::timed;
-use system_tests::{Http, Kind, Payday, Payer, Setup, World, truth};
+use system_tests::{Http, Kind, Payday, Payer, Setup, World, truth, until};
 
 const ORDERS: usize = 30;
 const KILLS: usize = 10;
@@ -20,10 +20,14 @@ fn ten_kills_lose_nothing_that_was_acknowledged() {
         for (kill, few) in orders.chunks(ORDERS / KILLS).enumerate() {
             let moment = Duration::from_millis(150 + payday.draw() % 1200);
             let (http, process) = (levee.http.clone(), &mut levee.process);
-            let dead = AtomicBool::new(false);
+            let (dead, taken) = (AtomicBool::new(false), AtomicUsize::new(0));
             thread::scope(|scope| {
                 scope.spawn(|| {
                     thread::sleep(moment);
+                    // However slow the machine is: one that has taken nothing yet can lose nothing.
+                    until(Duration::from_secs(30), "two orders are acknowledged", || {
+                        (taken.load(Ordering::Relaxed) >= 2).then_some(())
+                    });
                     process.kill();
                     dead.store(true, Ordering::Relaxed);
                 });
@@ -33,12 +37,16 @@ fn ten_kills_lose_nothing_that_was_acknowledged() {
                     }
                 });
                 for order in few {
-                    acknowledged.extend(sent(&http, order));
+                    let order = sent(&http, order);
+                    taken.fetch_add(usize::from(order.is_some()), Ordering::Relaxed);
+                    acknowledged.extend(order);
                     thread::sleep(moment / 3);
                 }
                 // Somewhere in here it dies, perhaps between an order and its acknowledgement.
                 while !dead.load(Ordering::Relaxed) {
-                    acknowledged.extend(sent(&http, &few[0]));
+                    let again = sent(&http, &few[0]);
+                    taken.fetch_add(usize::from(again.is_some()), Ordering::Relaxed);
+                    acknowledged.extend(again);
                 }
             });
             println!("kill {kill} after {} ms, {} acknowledged", moment.as_millis(), acknowledged.len());
