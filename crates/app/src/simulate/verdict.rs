@@ -1,6 +1,5 @@
 //! What a run is judged by when it is over: every safety audit, no limbo, both ledgers, and that things came to rest (testing.md §6).
 
-use super::near::Near;
 use super::plan::Mode;
 use super::world::{ACCOUNT, TENANT, World};
 use crate::demo::truth;
@@ -62,8 +61,7 @@ pub(super) async fn judge(world: &mut World) -> Result<()> {
         said.extend(rested(world));
     }
     let mut state = world.core.lock();
-    // A breaker that feels its way into an outage calls as often for one order as for a thousand.
-    let (calls, orders) = (state.tally.calls - state.tally.of(Near::CallsIntoOutage), state.tally.orders);
+    let (calls, orders) = (state.tally.calls, state.tally.orders);
     if intensity <= 1 && orders >= 100 && calls > CALLS_PER_ORDER * orders {
         said.push(format!("I29 {calls} calls for {orders} orders"));
     }
