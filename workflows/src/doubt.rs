@@ -15,6 +15,9 @@ pub const NEGATIVES: u32 = 2;
 /// Unsettled looks after which a person is told.
 pub const TELL_AFTER: u32 = 12;
 
+/// The provider closes by itself what waited so long: nothing is lost any more by looking once a day (I29).
+const LONG_AGO: Duration = Duration::from_secs(72 * 3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -63,6 +66,13 @@ impl Doubt {
         self.negatives >= NEGATIVES || (planted(Bug::OneProbeIsEnough) && self.negatives > 0)
     }
 
+    /// A person asks for a look. The pace stays where it is; when this look and the next settle nothing, he is told again.
+    pub fn look_now(mut self, now: Time) -> Self {
+        self.asked = self.asked.min(TELL_AFTER - 2);
+        self.look_at = now;
+        self
+    }
+
     /// Whether this look is the one after which a person is told.
     pub fn tell_now(&self) -> bool {
         self.asked == TELL_AFTER
@@ -77,6 +87,9 @@ impl Doubt {
         }
         if self.negatives > 0 {
             return now + params.probe_spacing;
+        }
+        if now.since(self.last_sent) > LONG_AGO {
+            return now + DAY;
         }
         now + decaying(self.asked)
     }
@@ -124,6 +137,37 @@ mod tests {
         let near = once.clone().negative(at(389), at(419), &params);
         assert_eq!(near.negatives, 1, "asked 59 seconds after an answer that may be as young as its arrival");
         assert!(once.negative(at(390), at(391), &params).disproved());
+    }
+
+    #[test]
+    fn i29_a_doubt_of_eight_days_costs_less_than_forty_calls_whoever_asks_for_looks() {
+        let params = Params::default();
+        let (mut doubt, mut now, mut looks) = (Doubt::new(at(0), at(0)), at(0), 0);
+        while now < at(8 * 86_400) {
+            doubt = doubt.unclear(now, &params);
+            looks += 1;
+            if doubt.tell_now() && looks < 20 {
+                doubt = doubt.look_now(now);
+            }
+            now = doubt.look_at;
+        }
+        assert!(looks < 39, "{looks} looks and the call itself");
+    }
+
+    #[test]
+    fn a_person_who_asks_for_a_look_is_told_again_when_it_settles_nothing() {
+        let params = Params::default();
+        let mut doubt = Doubt::new(at(0), at(0));
+        let mut now = at(0);
+        while !doubt.tell_now() {
+            doubt = doubt.unclear(now, &params);
+            now = doubt.look_at;
+        }
+        doubt = doubt.look_now(now);
+        assert_eq!(doubt.look_at, now);
+        doubt = doubt.unclear(now, &params);
+        assert!(!doubt.tell_now());
+        assert!(doubt.unclear(now, &params).tell_now());
     }
 
     #[test]

@@ -160,8 +160,8 @@ impl Order {
                 let answered = cases::close(&[why.kind(), "internal_fault"], "to be looked at again", cx);
                 Next::to(back.maybe_sent(cx)).with(answered)
             }
-            Order::CreateInDoubt { first_sent, mut doubt, sends, refused, unwanted } => {
-                (doubt.asked, doubt.look_at) = (0, cx.now);
+            Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted } => {
+                let doubt = doubt.look_now(cx.now);
                 let answered = cases::close(&["create_in_doubt"], "to be looked at again", cx);
                 let again = Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted };
                 Next::to(again).with(fault).with(answered)
@@ -183,8 +183,8 @@ impl Order {
         if matches!(self, Order::NeedsOperator { why: Why::NameTooLong | Why::SendsExhausted, .. }) {
             return Ok(Next::to(Order::Cancelled).with(cases::close(&[], "abandoned", cx)));
         }
-        if let Order::CreateInDoubt { first_sent, mut doubt, sends, refused, .. } = self {
-            (doubt.asked, doubt.look_at) = (0, cx.now);
+        if let Order::CreateInDoubt { first_sent, doubt, sends, refused, .. } = self {
+            let doubt = doubt.look_now(cx.now);
             let answered = cases::close(&["create_in_doubt"], "abandoned: cancelled as soon as it is settled", cx);
             let unwanted = Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted: true };
             return Ok(Next::to(unwanted).with(answered));

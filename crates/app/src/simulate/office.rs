@@ -28,6 +28,8 @@ pub(super) enum Deed {
 
 const ROUNDS: Duration = Duration::from_secs(3 * 3600);
 const LOOKED_AT: usize = 2000;
+/// Looks that people ask for in vain before they leave a machine to its own.
+const RETRIES: u32 = 3;
 /// A proposal that nobody approved for so long gives way to a new one.
 const LAPSES: Duration = Duration::from_secs(24 * 3600);
 
@@ -100,6 +102,9 @@ async fn settle(world: &mut World, case: &Case) -> Result<()> {
         None => None,
     };
     let Some((name, evidence, second)) = true_move(world, case, order_id.as_deref())? else { return Ok(()) };
+    if name == "retry" {
+        *world.retried.entry(case.instance).or_default() += 1;
+    }
     let at = world.clock.now();
     let Some(after) = second else {
         let post = letter(world, case.instance, resolved(case, &name, evidence, "amei"), None);
@@ -142,7 +147,8 @@ fn true_move(
         // What is paid and not levied stays a case until it is levied again (safety.md §12).
         "closed" if case.open.kind == "auto_closed_paid" => false,
         "closed" => matches!(ended, Some(Ended::Cancelled | Ended::AutoClosed)) && evidence.is_some(),
-        "retry" | "accept_remits" | "cancel_each" => true,
+        "retry" => world.retried.get(&case.instance).is_none_or(|times| *times < RETRIES),
+        "accept_remits" | "cancel_each" => true,
         _ => false,
     };
     let fitting: Vec<_> = case.open.moves.iter().filter(|legal| fits(&legal.name)).collect();

@@ -8,7 +8,7 @@ use super::plan::{Mode, Plan};
 use super::workers::{engine, far_side, set_worker_clock};
 use super::{client, office, payer, verdict, weather};
 use anyhow::{Context as _, Result};
-use domain::{Clock, Time};
+use domain::{Clock, InstanceId, Time};
 use engine::{Committer, Driven, Engine};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -58,6 +58,8 @@ pub(super) struct World {
     pub(super) client: client::Client,
     pub(super) payer: payer::Payer,
     pub(super) ear: Ear,
+    /// How often people asked a machine to look again.
+    pub(super) retried: BTreeMap<InstanceId, u32>,
 }
 
 /// How a run ended.
@@ -90,6 +92,7 @@ impl World {
             client,
             payer: payer::Payer::default(),
             ear: Ear::default(),
+            retried: BTreeMap::new(),
         };
         for worker in 0..WORKERS {
             let engine = world.start(worker)?;
