@@ -1,5 +1,6 @@
 //! What a run is judged by when it is over: every safety audit, no limbo, both ledgers, and that things came to rest (testing.md §6).
 
+use super::core::Event;
 use super::plan::Mode;
 use super::world::{ACCOUNT, TENANT, World};
 use crate::demo::truth;
@@ -16,10 +17,13 @@ use workflows::book;
 const CALLS_PER_ORDER: u64 = 40;
 /// Workers are down, asleep or cut off for less.
 const HEARD_WITHIN: Duration = Duration::from_secs(3 * 3600);
+/// How often everything is looked through while a run goes on.
+const LOOKED_THROUGH: Duration = Duration::from_secs(100 * 3600);
 const PAGE: usize = 1000;
 
-/// Once in the middle of a run: what must hold at every moment.
+/// In the middle of a run: what must hold at every moment.
 pub(super) async fn look_through(world: &mut World) -> Result<()> {
+    world.core.lock().after(LOOKED_THROUGH, Event::Audit);
     audits(world, false).await
 }
 

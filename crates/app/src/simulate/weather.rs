@@ -27,10 +27,7 @@ pub(super) fn begin(core: &Core) {
         let first = state.dice.seconds(600, 7200);
         state.after(first, Event::Weather(turn));
     }
-    // An audit reads everything: a quarter of the worlds is looked through while it goes on, and every one at its end.
-    if state.plan.seed.is_multiple_of(4) {
-        state.after(EVERY * 50, Event::Audit);
-    }
+    state.after(EVERY * 50, Event::Audit);
 }
 
 pub(super) async fn turn(world: &mut World, turn: Turn) -> Result<()> {
