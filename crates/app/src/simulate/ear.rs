@@ -16,12 +16,16 @@ pub(super) struct Ear {
     waiting: BTreeMap<InstanceId, BTreeSet<Uuid>>,
     /// Letters that were sent at least once: a repeat may find its first copy read.
     sent: BTreeSet<Uuid>,
+    /// How often each machine was claimed.
+    claims: BTreeMap<InstanceId, u64>,
 }
 
 /// A claim, and the letters that came with it.
 pub(super) struct InHand {
     pub(super) id: InstanceId,
     letters: Vec<Uuid>,
+    /// Which claim of its machine it is.
+    claim: u64,
 }
 
 impl Ear {
@@ -36,7 +40,9 @@ impl Ear {
     pub(super) fn claimed(&mut self, row: &Claimed) -> InHand {
         let letters: Vec<Uuid> = row.inbox.iter().map(|letter| letter.id).collect();
         self.forget(row.id, |letter| !letters.contains(letter));
-        InHand { id: row.id, letters }
+        let claim = self.claims.entry(row.id).or_default();
+        *claim += 1;
+        InHand { id: row.id, letters, claim: *claim }
     }
 
     fn forget(&mut self, of: InstanceId, gone: impl Fn(&Uuid) -> bool) {
@@ -48,8 +54,9 @@ impl Ear {
         }
     }
 
-    fn has_more(&self, of: InstanceId) -> bool {
-        self.waiting.contains_key(&of)
+    /// Whether more came while this claim was the last one: a later one has read it, or its end will tell.
+    fn has_more(&self, hand: &InHand) -> bool {
+        self.waiting.contains_key(&hand.id) && self.claims.get(&hand.id) == Some(&hand.claim)
     }
 }
 
@@ -59,7 +66,7 @@ pub(super) async fn listen(world: &mut World, hand: &InHand, driven: Driven) -> 
         return Ok(());
     }
     world.ear.forget(hand.id, |letter| hand.letters.contains(letter));
-    if !world.ear.has_more(hand.id) {
+    if !world.ear.has_more(hand) {
         return Ok(());
     }
     let row = world.store.instance(hand.id).await.context("read a machine")?;

@@ -194,9 +194,10 @@ impl Oracle {
 
     /// What a call's answer will tell whoever waits for it.
     pub(super) fn answered(&mut self, sent: &Sent, reply: &Reply, call: CallId) {
-        use simulator::faults::CallFault::{CallbackFirst, Stale};
+        use simulator::faults::CallFault::{CallbackFirst, Delay, Stale};
         let Sent::Query(request_id) = sent else { return };
-        if !matches!(reply.fault, None | Some(Stale | CallbackFirst)) {
+        // A worker that slept through its own time-out reads an answer that came meanwhile.
+        if !matches!(reply.fault, None | Some(Stale | CallbackFirst | Delay)) {
             return;
         }
         let Some(answer) = reply.answer() else { return };

@@ -51,6 +51,7 @@ impl World {
             // Dropped where it stood; real input and output of it had ended.
             self.tasks.remove(&id);
         }
+        self.queued[worker].clear();
         self.engines[worker] = self.start(worker)?;
         Ok(())
     }

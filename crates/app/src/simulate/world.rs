@@ -10,7 +10,7 @@ use super::{client, office, payer, verdict, weather};
 use anyhow::{Context as _, Result};
 use domain::{Clock, InstanceId, Time};
 use engine::{Committer, Driven, Engine};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
@@ -42,6 +42,14 @@ pub(super) struct Task {
     pub(super) worker: usize,
     work: Work,
     halt: Option<Halt>,
+    drives: Option<Company>,
+}
+
+/// As the product's worker has it: whoever drives a suspect drives nothing else (F11).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Company {
+    Alone,
+    WithOthers,
 }
 
 pub(super) struct World {
@@ -58,6 +66,8 @@ pub(super) struct World {
     pub(super) client: client::Client,
     pub(super) payer: payer::Payer,
     pub(super) ear: Ear,
+    /// By worker: rows it has claimed and may not drive yet.
+    pub(super) queued: Vec<VecDeque<Claimed>>,
     /// How often people asked a machine to look again.
     pub(super) retried: BTreeMap<InstanceId, u32>,
 }
@@ -92,6 +102,7 @@ impl World {
             client,
             payer: payer::Payer::default(),
             ear: Ear::default(),
+            queued: vec![VecDeque::new(); WORKERS],
             retried: BTreeMap::new(),
         };
         for worker in 0..WORKERS {
@@ -185,8 +196,8 @@ impl World {
             let mut state = self.core.lock();
             let now = state.now;
             let able = |worker: &Worker| worker.up_at <= now && worker.paused_until <= now && worker.tasks < AT_ONCE;
-            let up: Vec<usize> =
-                state.workers.iter().enumerate().filter(|(_, worker)| able(worker)).map(|(place, _)| place).collect();
+            let free = |place: &usize| able(&state.workers[*place]) && self.queued[*place].is_empty();
+            let up: Vec<usize> = (0..WORKERS).filter(free).collect();
             if up.is_empty() {
                 let soon = state.workers.iter().map(|worker| worker.up_at.max(worker.paused_until)).min();
                 let soon = soon.unwrap_or(now).max(now + Duration::from_millis(50));
@@ -201,12 +212,29 @@ impl World {
         let (worker, room) = chosen;
         let engine = self.engines[worker].0.clone();
         let work = async move { engine.claim(room).await.map_or(Done::Failed, Done::Claimed) };
-        self.begin_task(worker, Box::pin(work)).await
+        self.begin_task(worker, None, Box::pin(work)).await
     }
 
-    async fn begin_task(&mut self, worker: usize, work: Work) -> Result<()> {
+    /// Drives what the worker has claimed, as far as the company it keeps allows.
+    async fn begin_queued(&mut self, worker: usize) -> Result<()> {
+        loop {
+            let company: Vec<Company> =
+                self.tasks.values().filter(|task| task.worker == worker).filter_map(|task| task.drives).collect();
+            let Some(row) = self.queued[worker].front() else { return Ok(()) };
+            if company.contains(&Company::Alone) || (row.suspect() && !company.is_empty()) {
+                return Ok(());
+            }
+            let drives = if row.suspect() { Company::Alone } else { Company::WithOthers };
+            let Some(row) = self.queued[worker].pop_front() else { return Ok(()) };
+            let (engine, hand) = (self.engines[worker].0.clone(), self.ear.claimed(&row));
+            let work = async move { Done::Driven(hand, engine.drive(row, &Committer::Direct).await) };
+            Box::pin(self.begin_task(worker, Some(drives), Box::pin(work))).await?;
+        }
+    }
+
+    async fn begin_task(&mut self, worker: usize, drives: Option<Company>, work: Work) -> Result<()> {
         self.last_task += 1;
-        self.tasks.insert(self.last_task, Task { worker, work, halt: None });
+        self.tasks.insert(self.last_task, Task { worker, work, halt: None, drives });
         self.core.lock().workers[worker].tasks += 1;
         self.go_on(self.last_task).await
     }
@@ -274,22 +302,14 @@ impl World {
                         state.tally.count(Near::Takeovers);
                     }
                 }
-                let engine = self.engines[worker].0.clone();
-                let incarnation = self.core.lock().workers[worker].incarnation;
-                for row in rows {
-                    if self.core.lock().workers[worker].incarnation != incarnation {
-                        // The worker died while it drove the first of them.
-                        break;
-                    }
-                    let (engine, hand) = (engine.clone(), self.ear.claimed(&row));
-                    let work = async move { Done::Driven(hand, engine.drive(row, &Committer::Direct).await) };
-                    Box::pin(self.begin_task(worker, Box::pin(work))).await?;
-                }
+                self.queued[worker].extend(rows);
+                self.begin_queued(worker).await?;
                 self.look_again(Duration::from_millis(1)).await
             }
             Done::Driven(hand, driven) => {
                 self.driven(driven);
                 listen(self, &hand, driven).await?;
+                self.begin_queued(worker).await?;
                 self.look_again(Duration::from_millis(1)).await
             }
         }
@@ -332,7 +352,6 @@ impl World {
             let (task, give_up) = (flight.task, flight.give_up);
             if gave_up {
                 flight.answer = Some(Err(providers::WireFault::Timeout));
-                state.oracle.lost(call);
                 state.tally.count(Near::TimedOut);
             } else {
                 state.cancel(give_up);
