@@ -224,7 +224,7 @@ impl Machine for Order {
             Verdict::Done(Answer::OrderAccepted { accept_time }) => Event::Created { sent_at, accept_time },
             Verdict::Done(Answer::OrderSeen(seen)) => Event::Seen(seen),
             Verdict::Done(Answer::OrderAbsent) => Event::Absent { asked_at: sent_at },
-            Verdict::Done(Answer::RemitDecided) => Event::LookFailed { fault: Fault::Unbound },
+            Verdict::Done(Answer::RemitDecided | Answer::BareDone) => Event::LookFailed { fault: Fault::Unbound },
             Verdict::Refused(refusal) if creating => Event::CreateRefused { sent_at, refusal },
             Verdict::Unsure(fault) if creating => Event::CreateUnsure { sent_at, fault },
             Verdict::Refused(refusal) => Event::LookFailed { fault: Fault::UnknownCode(refusal.code) },
@@ -238,7 +238,7 @@ impl Machine for Order {
         match request {
             Request::CreateOrder { .. } => matches!(self, Order::Creating { .. }) && !frozen(input, cx),
             Request::FindOrder { .. } => true,
-            Request::DecideRemit { .. } => false,
+            Request::DecideRemit { .. } | Request::Bare { .. } => false,
         }
     }
 

@@ -17,6 +17,7 @@ pub mod quote;
 pub mod remit;
 pub mod payout;
 pub mod batch;
+pub mod bare;
 pub mod book;
 pub mod draw;
 

@@ -1,7 +1,7 @@
 //! The commands of the contract, and where each leads.
 
 use crate::config::{Config, Role};
-use crate::{client, demo, doctor, migrate, serve, sim, simulate, workflow};
+use crate::{bench, client, demo, doctor, migrate, serve, sim, simulate, workflow};
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -38,6 +38,9 @@ pub(crate) enum Command {
     Sim(sim::Sim),
     /// The whole system in one process on virtual time, from a seed: crashes, pauses, faults; and nothing may go wrong.
     Simulate(simulate::Simulate),
+    /// What a durable step costs: rates, latency, processor time, flushes, log bytes.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Brings the database's schema up to date.
     Migrate,
     /// What is wrong, and what to do about it.
@@ -96,6 +99,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Sim(sim) => sim.run().await,
         Command::Simulate(simulate) => tokio::task::block_in_place(|| simulate.run(&output)),
+        Command::Bench(bench) => bench.run(&output).await,
         Command::Migrate => migrate::run(&config()?).await,
         Command::Doctor(doctor) => doctor.run(cli.config.as_deref(), &output).await,
         Command::Order(order) => order.run(&client::Remote::from_environment()?, &output).await,

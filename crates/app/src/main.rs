@@ -1,5 +1,6 @@
 //! `levee`: the one binary. Roles, commands, configuration, wiring.
 
+mod bench;
 mod cli;
 mod config;
 mod wiring;

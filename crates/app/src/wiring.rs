@@ -89,6 +89,8 @@ pub(crate) fn rules(config: &Config, reconcile_only: bool) -> Result<Rules> {
                     Limits { concurrency: settings.concurrency as usize, rate_per_second: Some(rate), burst: rate * 2 };
                 rules.limits.insert(name.clone(), limits);
             }
+            // No configuration names it.
+            AccountConfig::Stub(_) => {}
         }
     }
     Ok(rules)

@@ -13,25 +13,35 @@ pub enum Operation {
     CreateOrder,
     FindOrder,
     DecideRemit,
+    BareCreate,
+    BareConfirm,
 }
 
 impl Operation {
-    pub const ALL: [Operation; 3] = [Operation::CreateOrder, Operation::FindOrder, Operation::DecideRemit];
+    pub const ALL: [Operation; 5] = [
+        Operation::CreateOrder,
+        Operation::FindOrder,
+        Operation::DecideRemit,
+        Operation::BareCreate,
+        Operation::BareConfirm,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Operation::CreateOrder => "create_order",
             Operation::FindOrder => "find_order",
             Operation::DecideRemit => "decide_remit",
+            Operation::BareCreate => "bare_create",
+            Operation::BareConfirm => "bare_confirm",
         }
     }
 
     /// The lane group it shares a rate limit and a breaker with: a flood of creates must not starve queries of what is in doubt.
     pub fn group(self) -> &'static str {
         match self {
-            Operation::CreateOrder => "create",
+            Operation::CreateOrder | Operation::BareCreate => "create",
             Operation::FindOrder => "query",
-            Operation::DecideRemit => "decide",
+            Operation::DecideRemit | Operation::BareConfirm => "decide",
         }
     }
 
@@ -39,6 +49,7 @@ impl Operation {
         match self {
             Operation::CreateOrder | Operation::DecideRemit => EffectClass::VerifyThenRetry,
             Operation::FindOrder => EffectClass::Query,
+            Operation::BareCreate | Operation::BareConfirm => EffectClass::Keyed,
         }
     }
 }
@@ -49,6 +60,15 @@ pub enum Request {
     CreateOrder { request_id: RequestId, person: Uuid, terms: Terms },
     FindOrder { request_id: RequestId, person: Uuid },
     DecideRemit { order_id: ProviderOrderId, next_step: NextStep, arising_time: Time },
+    Bare { step: BareStep, key: String },
+}
+
+/// A call of the process that only measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BareStep {
+    Create,
+    Confirm,
 }
 
 impl Request {
@@ -57,6 +77,8 @@ impl Request {
             Request::CreateOrder { .. } => Operation::CreateOrder,
             Request::FindOrder { .. } => Operation::FindOrder,
             Request::DecideRemit { .. } => Operation::DecideRemit,
+            Request::Bare { step: BareStep::Create, .. } => Operation::BareCreate,
+            Request::Bare { step: BareStep::Confirm, .. } => Operation::BareConfirm,
         }
     }
 
@@ -64,7 +86,7 @@ impl Request {
     pub fn person(&self) -> Option<Uuid> {
         match self {
             Request::CreateOrder { person, .. } | Request::FindOrder { person, .. } => Some(*person),
-            Request::DecideRemit { .. } => None,
+            Request::DecideRemit { .. } | Request::Bare { .. } => None,
         }
     }
 }
@@ -79,4 +101,5 @@ pub enum Answer {
     /// The code the account's settings name as "no such order". Not proof by itself (P02).
     OrderAbsent,
     RemitDecided,
+    BareDone,
 }

@@ -16,7 +16,7 @@ pub mod record;
 pub mod invalid;
 pub mod planted;
 
-pub use call::{Answer, Operation, Request};
+pub use call::{Answer, BareStep, Operation, Request};
 pub use clock::Clock;
 pub use ids::{InstanceId, ProviderOrderId, RequestId};
 pub use invalid::Invalid;

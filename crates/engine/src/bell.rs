@@ -2,8 +2,9 @@
 //! again by itself.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use uuid::Uuid;
 
 /// Rings inside one process.
@@ -13,6 +14,7 @@ pub struct Bell(Arc<Rings>);
 #[derive(Default)]
 struct Rings {
     due: Notify,
+    rests: OnceLock<UnboundedSender<String>>,
     asks: Mutex<BTreeMap<Uuid, Vec<Arc<Notify>>>>,
 }
 
@@ -32,6 +34,20 @@ impl Bell {
     /// Ends when something may be due; a ring that nobody waited for is kept.
     pub async fn rung(&self) {
         self.0.due.notified().await;
+    }
+
+    /// The business keys of machines that come to rest here from now on, each after the commit that says so. One listener.
+    pub fn rests(&self) -> UnboundedReceiver<String> {
+        let (rested, rests) = unbounded_channel();
+        // A second listener hears nothing: its channel is closed.
+        let _ = self.0.rests.set(rested);
+        rests
+    }
+
+    pub(crate) fn rested(&self, business_key: &str) {
+        if let Some(listener) = self.0.rests.get() {
+            let _ = listener.send(business_key.to_owned());
+        }
     }
 
     pub(crate) fn listen(&self, ask: Uuid) -> Listener {

@@ -82,6 +82,9 @@ impl Drive<'_> {
         draft.answered().for_each(|ask| self.engine.bell.answered(ask));
         counter!("levee_turns_total", "workflow" => self.row.workflow.clone(), "outcome" => "committed").increment(1);
         (self.turns, self.sent, self.taken_over, self.seat.unsent) = (self.turns + 1, false, false, true);
+        if self.machine.resting() {
+            self.engine.bell.rested(&self.row.business_key);
+        }
         self.row.state = self.machine.state();
         self.row.inbox.clear();
         self.row.claims = 1;

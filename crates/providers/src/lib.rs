@@ -7,6 +7,7 @@
 pub mod registry;
 pub mod transport;
 pub mod olading;
+pub mod stub;
 
 pub use registry::{AccountConfig, Ask, ConfigFault, Descriptor, Exchange, Providers, Received, Rejected, Sent};
-pub use transport::{Exchanging, Peer, Transport, WireAnswer, WireFault, WireRequest, http_client};
+pub use transport::{Exchanging, Method, Peer, Transport, WireAnswer, WireFault, WireRequest, http_client};

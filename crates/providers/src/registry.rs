@@ -1,7 +1,7 @@
 //! All configured accounts by name, and the two things the engine does with them: call one, and receive a callback for one.
 
-use crate::olading;
 use crate::transport::Transport;
+use crate::{olading, stub};
 use domain::effect::EffectClass;
 use domain::{Answer, Operation, Person, Request, Time, Verdict};
 use serde::Deserialize;
@@ -16,13 +16,19 @@ pub struct Providers(BTreeMap<String, Account>);
 /// One account as configured: `[accounts.NAME] provider = "…"` and that provider's settings.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "provider", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a process has a handful of accounts")]
 pub enum AccountConfig {
     Olading(olading::Settings),
+    /// The far side of `levee bench`: no configuration file can name it.
+    #[serde(skip)]
+    Stub(stub::Settings),
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a process has a handful of accounts")]
 enum Account {
     Olading(olading::Client),
+    Stub(stub::Client),
 }
 
 /// One operation that an adapter can perform, in words: what conformance suites and documents go by.
@@ -121,6 +127,7 @@ impl Providers {
                 AccountConfig::Olading(settings) => {
                     olading::Client::new(&name, settings, transport.clone()).map(Account::Olading)?
                 }
+                AccountConfig::Stub(settings) => Account::Stub(stub::Client::new(&name, settings, transport.clone())),
             };
             Ok((name, account))
         };
@@ -134,18 +141,22 @@ impl Providers {
     /// Names on the wire of the operations that are verified before a retry (S-G), of every provider there is.
     pub fn verified(&self) -> impl Iterator<Item = &'static str> {
         let of = |operation: &Descriptor| operation.class == EffectClass::VerifyThenRetry;
-        olading::OPERATIONS.into_iter().filter(of).map(|operation| operation.name)
+        olading::OPERATIONS.into_iter().chain(stub::OPERATIONS).filter(of).map(|operation| operation.name)
     }
 
     /// The typed client of an Olading account: all its operations, and its settings.
     pub fn olading(&self, account: &str) -> Option<&olading::Client> {
-        self.0.get(account).map(|Account::Olading(client)| client)
+        match self.0.get(account)? {
+            Account::Olading(client) => Some(client),
+            Account::Stub(_) => None,
+        }
     }
 
     /// Everything an account's adapter can perform, in the order of the provider's document; empty without such an account.
     pub fn operations(&self, account: &str) -> &'static [Descriptor] {
         match self.0.get(account) {
             Some(Account::Olading(_)) => &olading::OPERATIONS,
+            Some(Account::Stub(_)) => &stub::OPERATIONS,
             None => &[],
         }
     }
@@ -153,7 +164,8 @@ impl Providers {
     /// What the account's adapter performs for an operation of the process book.
     pub fn operation(&self, account: &str, operation: Operation) -> Option<Descriptor> {
         match self.0.get(account)? {
-            Account::Olading(_) => Some(olading::performs(operation)),
+            Account::Olading(_) => olading::performs(operation),
+            Account::Stub(_) => stub::performs(operation),
         }
     }
 
@@ -161,6 +173,7 @@ impl Providers {
     pub async fn call(&self, ask: Ask<'_>) -> Sent {
         match self.0.get(ask.account) {
             Some(Account::Olading(client)) => client.ask(ask).await,
+            Some(Account::Stub(client)) => client.ask(ask).await,
             None => {
                 // Not a refusal: an order must not end because somebody took its account out of the configuration.
                 tracing::error!(account = ask.account, "account not configured");
@@ -173,6 +186,7 @@ impl Providers {
     pub fn receive(&self, account: &str, _content_type: Option<&str>, body: &[u8]) -> Result<Received, Rejected> {
         match self.0.get(account) {
             Some(Account::Olading(client)) => client.receive(body),
+            Some(Account::Stub(_)) => Err(Rejected::UnknownName),
             None => Err(Rejected::UnknownAccount),
         }
     }
@@ -182,7 +196,7 @@ impl Providers {
     pub fn set_learned(&self, account: &str, gap: &str, code: &str) -> bool {
         match self.0.get(account) {
             Some(Account::Olading(client)) => client.learn(gap, code),
-            None => false,
+            Some(Account::Stub(_)) | None => false,
         }
     }
 }

@@ -25,15 +25,22 @@ pub trait Peer: Send + Sync {
 /// An exchange under way.
 pub type Exchanging<'a> = Pin<Box<dyn Future<Output = Result<WireAnswer, WireFault>> + Send + 'a>>;
 
-/// One POST.
+/// One request.
 #[derive(Clone)]
 pub struct WireRequest {
+    pub method: Method,
     pub account: String,
     pub url: String,
     pub content_type: &'static str,
     pub body: Vec<u8>,
     /// For the whole exchange, from connecting to the last byte.
     pub timeout: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
 }
 
 /// What came back, whatever its status.
@@ -87,7 +94,7 @@ impl Transport {
         match self {
             Transport::Http(client) => {
                 let begun = Instant::now();
-                let outcome = post(client, request).await;
+                let outcome = send(client, request).await;
                 (outcome, begun.elapsed())
             }
             Transport::Local(peer) => (peer.exchange(request).await.and_then(capped), Duration::ZERO),
@@ -125,15 +132,16 @@ fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
     Ok(versions.with_root_certificates(roots).with_no_client_auth())
 }
 
-async fn post(client: &Client, request: &WireRequest) -> Result<WireAnswer, WireFault> {
+async fn send(client: &Client, request: &WireRequest) -> Result<WireAnswer, WireFault> {
     let patience = if request.body.len() > UPLOAD_BYTES { request.timeout } else { IDLE_TIMEOUT };
-    let sending = client
-        .post(&request.url)
-        .header(reqwest::header::CONTENT_TYPE, request.content_type)
-        .timeout(request.timeout)
-        .body(request.body.clone())
-        .send();
-    let mut answer = within(patience, sending).await?;
+    let sending = match request.method {
+        Method::Get => client.get(&request.url),
+        Method::Post => client
+            .post(&request.url)
+            .header(reqwest::header::CONTENT_TYPE, request.content_type)
+            .body(request.body.clone()),
+    };
+    let mut answer = within(patience, sending.timeout(request.timeout).send()).await?;
     let headers = answer.headers().iter();
     let headers =
         headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));

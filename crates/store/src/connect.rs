@@ -4,6 +4,7 @@
 //! writes vanish. Hence: every pool rolls back before it hands a connection out, every write runs in an explicit transaction, and
 //! that transaction lives in a task of its own, which nobody can drop.
 
+use crate::spent::COMMITS;
 use crate::sql::{Conn, Fail, Pool, classify};
 use crate::{Error, Options, Result, fail_point};
 use sqlx::pool::PoolOptions;
@@ -15,6 +16,7 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::str::FromStr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// What a transaction does; it may run more than once, each time from the start.
@@ -250,6 +252,7 @@ where
         Ok(answer) => {
             fail_point("transaction.written");
             commit(pool, &mut conn).await?;
+            COMMITS.fetch_add(1, Ordering::Relaxed);
             fail_point("transaction.committed");
             Ok(answer)
         }

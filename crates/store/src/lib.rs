@@ -34,6 +34,7 @@ mod audits;
 mod memory;
 mod trouble;
 mod scratch;
+mod spent;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
@@ -46,6 +47,7 @@ pub use extra::*;
 pub use failpoint::fail_point;
 pub use rows::*;
 pub use scratch::Scratch;
+pub use spent::{Server, Spent};
 pub use trouble::{Passing, Touch, Trouble};
 
 use database::Sql;

@@ -3,6 +3,7 @@
 //! SQL is portable text with `$1`; it begins with a comment that names its function (`-- instance.claim`). On PostgreSQL a bulk
 //! statement takes one array per column; on SQLite it runs once per row, inside the same transaction.
 
+use crate::spent::STATEMENTS;
 use crate::{Error, Result};
 use domain::{InstanceId, Time};
 use serde::de::DeserializeOwned;
@@ -12,6 +13,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::{AssertSqlSafe, Decode, Row as _, SqlSafeStr, SqlStr, Type};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 mod value;
@@ -164,6 +166,7 @@ impl Row {
 impl Conn {
     /// A command without values or rows.
     pub(crate) async fn run(&mut self, sql: &'static str) -> Outcome<()> {
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
         let ran = match self {
             Conn::Pg(c) => sqlx::raw_sql(sql).execute(&mut **c).await.map(|_| ()),
             Conn::Lite(c) => sqlx::raw_sql(sql).execute(&mut **c).await.map(|_| ()),
@@ -172,6 +175,7 @@ impl Conn {
     }
 
     pub(crate) async fn exec(&mut self, sql: impl SqlSafeStr, values: Vec<Value>) -> Outcome<u64> {
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
         let done = match self {
             Conn::Pg(c) => bind_pg(sql.into_sql_str(), values).execute(&mut **c).await.map(|d| d.rows_affected()),
             Conn::Lite(c) => bind_lite(sql.into_sql_str(), values).execute(&mut **c).await.map(|d| d.rows_affected()),
@@ -180,6 +184,7 @@ impl Conn {
     }
 
     pub(crate) async fn all(&mut self, sql: impl SqlSafeStr, values: Vec<Value>) -> Outcome<Vec<Row>> {
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
         let sql = sql.into_sql_str();
         let table = table_of(sql.as_str());
         let rows: std::result::Result<Vec<Inner>, sqlx::Error> = match self {
@@ -216,6 +221,7 @@ impl Conn {
             }
             return Ok(found);
         };
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
         let sql = pg.into_sql_str();
         let table = table_of(sql.as_str());
         let query = transpose(rows).into_iter().fold(sqlx::query::<Postgres>(sql), bind_column);

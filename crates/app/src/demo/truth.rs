@@ -32,6 +32,7 @@ pub(crate) fn compare(orders: &[Value], truth: &Ledger) -> Result<Comparison> {
     ends_agree(truth, &ours, &remits, &mut found);
     money_agrees(truth, &remits, &mut found);
     nothing_invented(orders, truth, &mut found);
+    nothing_refused_by_us(&ours, truth, &mut found);
     Ok(found)
 }
 
@@ -168,6 +169,19 @@ fn nothing_invented(orders: &[Value], truth: &Ledger, found: &mut Comparison) {
     }
 }
 
+/// What we call rejected was refused in so many words: a bare CLOSE says nothing (P13).
+fn nothing_refused_by_us(ours: &BTreeMap<&str, &Value>, truth: &Ledger, found: &mut Comparison) {
+    for theirs in &truth.orders {
+        let rejected = ours.get(theirs.request_id.as_str()).is_some_and(|order| order["state"] == "rejected");
+        let closed = theirs.statuses.last().is_some_and(|(_, status)| status == "CLOSE");
+        if rejected && closed && theirs.fail_reason.is_none() && theirs.remits.is_empty() {
+            found
+                .differences
+                .push(format!("we say {} is rejected, and the provider gave no reason", theirs.request_id));
+        }
+    }
+}
+
 /// Yuan, as people read them.
 pub(crate) fn yuan(fen: i64) -> String {
     Money::from_fen(fen).map_or_else(|_| "?".into(), |money| money.to_string())
@@ -226,6 +240,18 @@ mod tests {
             "{:?}",
             found.differences
         );
+    }
+
+    #[test]
+    fn a_rejection_that_the_provider_never_spoke_is_a_difference() {
+        let mut truth = truth();
+        let order = &mut truth.orders[0];
+        (order.remits, order.statuses) = (Vec::new(), vec![(order.accept_time, "CLOSE".to_owned())]);
+        (truth.remits, truth.payments) = (Vec::new(), Vec::new());
+        let ours = vec![json!({"request_id": "r1", "state": "rejected", "remits": []})];
+        assert_eq!(compare(&ours, &truth).unwrap().differences.len(), 1);
+        truth.orders[0].fail_reason = Some("资质方审核未通过".into());
+        assert!(compare(&ours, &truth).unwrap().differences.is_empty());
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) async fn examine(
         );
     }
     for (name, account) in &config.accounts {
-        let AccountConfig::Olading(settings) = account;
+        let AccountConfig::Olading(settings) = account else { continue };
         payer(report, name, settings, config.dev.enabled);
         if !keys(report, name, settings) {
             continue;
@@ -157,7 +157,7 @@ impl Visit<'_> {
                 let source = if self.settings.code_order_not_found.is_some() { "configured" } else { "learned" };
                 report.ok(format!("accounts.{name}: the provider answers, knows our keys, and says \"no such order\" by the {source} code"));
             }
-            Verdict::Done(Answer::OrderSeen(_) | Answer::OrderAccepted { .. } | Answer::RemitDecided) => report.fault(
+            Verdict::Done(Answer::OrderSeen(_) | Answer::OrderAccepted { .. } | Answer::RemitDecided | Answer::BareDone) => report.fault(
                 format!("accounts.{name}: the provider shows an order for an id that was never sent"),
                 "freeze create and pay for this account, and ask the provider: its queries prove nothing",
             ),

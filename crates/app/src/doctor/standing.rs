@@ -149,7 +149,7 @@ async fn orphans(report: &mut Report, engine: &Engine) -> engine::Result<()> {
 async fn cases(report: &mut Report, config: &Config, engine: &Engine) -> store::Result<()> {
     let mut tenants = BTreeSet::from(["default"]);
     for account in config.accounts.values() {
-        let AccountConfig::Olading(settings) = account;
+        let AccountConfig::Olading(settings) = account else { continue };
         tenants.insert(settings.tenant.as_str());
     }
     let (mut open, mut late) = (0, 0);

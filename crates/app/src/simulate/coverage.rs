@@ -79,7 +79,9 @@ fn per_order(what: Near) -> bool {
         Near::BlackedOut | Near::ClockJumped | Near::ClockOff | Near::Froze | Near::ProviderOut => false,
         Near::CallsIntoOutage | Near::TouchesInBlackout | Near::TooLate => false,
         Near::Crashed | Near::Forgot | Near::HandedBack | Near::OddlyClosed | Near::OutOfOrder | Near::Paused => true,
-        Near::Refused | Near::SaidTwice | Near::Slow | Near::SubmittedAgain | Near::Acknowledged => true,
+        Near::AskedTwice | Near::Refused | Near::SaidTwice | Near::Slow | Near::SubmittedAgain | Near::Acknowledged => {
+            true
+        }
         Near::Answered
         | Near::CameMeanwhile
         | Near::Conflicts

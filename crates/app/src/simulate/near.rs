@@ -35,6 +35,7 @@ pub(super) enum Kind {
 }
 
 near! {
+    Fault AskedTwice = "permits asked for twice",
     Fault BlackedOut = "database blackouts",
     Fault ClockJumped = "clocks jumped",
     Fault ClockOff = "workers with a clock that is off",

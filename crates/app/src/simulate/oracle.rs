@@ -23,8 +23,10 @@ pub(super) struct Oracle {
     sends: BTreeMap<String, Sends>,
     /// Orders with a decision that has left.
     decided: BTreeSet<String>,
-    /// Looks at an order since its last send that changes something: when they were answered, and what they showed.
-    looks: BTreeMap<String, Vec<(Time, Shown)>>,
+    /// Looks at an order since its last send that changes something.
+    looks: BTreeMap<String, Vec<Look>>,
+    /// When each look that is under way was asked.
+    asked: BTreeMap<CallId, Time>,
     /// Answers on their way that a look will believe.
     coming: BTreeMap<CallId, Shown>,
     quarantine: Duration,
@@ -45,6 +47,14 @@ pub(super) struct Paying {
 struct Sends {
     last: Option<Time>,
     directions: BTreeSet<&'static str>,
+}
+
+/// It tells of its question's moment, however late its answer came.
+#[derive(Debug, Clone)]
+struct Look {
+    asked: Time,
+    answered: Time,
+    shown: Shown,
 }
 
 /// What an order's query showed: absent, or these remits in ACCEPT.
@@ -131,9 +141,11 @@ impl Oracle {
     }
 
     /// A call leaves: S-G, I1, I5, I6.
-    pub(super) fn leaves(&mut self, sent: &Sent, now: Time, sim: &mut Sim, tally: &mut Tally) {
+    pub(super) fn leaves(&mut self, call: CallId, sent: &Sent, now: Time, sim: &mut Sim, tally: &mut Tally) {
         match sent {
-            Sent::Query(_) => {}
+            Sent::Query(_) => {
+                self.asked.insert(call, now);
+            }
             Sent::Create(request_id) => {
                 if !self.orders.contains_key(request_id) {
                     self.violations.push(format!("S-E CREATE left under {request_id}, which no order of ours has"));
@@ -183,9 +195,9 @@ impl Oracle {
             (Shown::Accepting(remits), Some(remit)) => remits.iter().any(|accepting| accepting == remit),
             (Shown::Absent, Some(_)) | (Shown::Accepting(_), None) => false,
         };
-        let negatives: Vec<Time> =
-            looks.iter().filter(|(at, shown)| *at >= open && negative(shown)).map(|(at, _)| *at).collect();
-        let apart = negatives.iter().any(|first| negatives.iter().any(|then| *then + SLACK >= *first + self.spacing));
+        let negatives: Vec<&Look> = looks.iter().filter(|look| look.asked >= open && negative(&look.shown)).collect();
+        let apart = |first: &Look, then: &Look| then.asked + SLACK >= first.answered + self.spacing;
+        let apart = negatives.iter().any(|first| negatives.iter().any(|then| apart(first, then)));
         if now < open || !apart {
             let waited = now.since(last).as_secs();
             self.violations.push(format!("S-G {key} left again after {waited} s and the probes {negatives:?}"));
@@ -215,13 +227,15 @@ impl Oracle {
 
     /// An answer has reached its worker.
     pub(super) fn landed(&mut self, call: CallId, sent: &Sent, now: Time) {
-        if let (Some(shown), Sent::Query(request_id)) = (self.coming.remove(&call), sent) {
-            self.looks.entry(request_id.clone()).or_default().push((now, shown));
+        let look = self.coming.remove(&call).zip(self.asked.remove(&call));
+        if let (Some((shown, asked)), Sent::Query(request_id)) = (look, sent) {
+            self.looks.entry(request_id.clone()).or_default().push(Look { asked, answered: now, shown });
         }
     }
 
     pub(super) fn lost(&mut self, call: CallId) {
         self.coming.remove(&call);
+        self.asked.remove(&call);
     }
 
     /// New lines of the provider's log: I13 and I25.

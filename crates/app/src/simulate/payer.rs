@@ -192,6 +192,12 @@ async fn collect(world: &mut World, remit: InstanceId, ask: Uuid, tries: u32) ->
                 said_paid: false,
             };
             let permit = granted(state, permit_id, permit);
+            if state.strikes(Trouble::Payers, 200) {
+                // He does not trust the first one, and asks for another (S-D).
+                let soon = state.dice.seconds(1, 900);
+                state.after(soon, Event::Payer(Deed::Ask(remit)));
+                state.tally.count(Near::AskedTwice);
+            }
             world.payer.permits.insert(permit_id, permit);
         }
         PermitAnswer::Refused { .. } => {}

@@ -24,7 +24,24 @@ const PAGE: usize = 1000;
 /// In the middle of a run: what must hold at every moment.
 pub(super) async fn look_through(world: &mut World) -> Result<()> {
     world.core.lock().after(LOOKED_THROUGH, Event::Audit);
-    audits(world, false).await
+    audits(world, false).await?;
+    let machines = machines(world).await?;
+    closed_unpaid(world, &machines).await
+}
+
+/// S-D: what is closed as unpaid has no payout that may still succeed.
+async fn closed_unpaid(world: &World, machines: &[Instance]) -> Result<()> {
+    let closed = |row: &&Instance| matches!(row.state_name.as_str(), "auto_closed_unpaid" | "cancelled");
+    for row in machines.iter().filter(|row| row.workflow == "remit").filter(closed) {
+        for permit in world.store.permits(row.id).await.context("read permits")? {
+            let state = permit.permit.state.as_str();
+            if matches!(state, "permit_issued" | "instructed" | "in_doubt") {
+                let said = format!("S-D remit {} is {} and its permit {state}", row.id, row.state_name);
+                world.core.lock().oracle.found(Some(said));
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn audits(world: &mut World, at_rest: bool) -> Result<()> {
@@ -54,6 +71,7 @@ pub(super) async fn judge(world: &mut World) -> Result<()> {
         return Ok(());
     }
     audits(world, mode == Mode::Liveness).await?;
+    closed_unpaid(world, &machines).await?;
     let truth = world.core.lock().sim.ledger();
     let mut said = kept(world, &machines).await?;
     said.extend(money(world, &truth));

@@ -89,7 +89,7 @@ impl Wire {
         }
         let call = state.tally.calls;
         state.note(format_args!("call {call} {sent:?}"));
-        state.oracle.leaves(sent, state.now, &mut state.sim, &mut state.tally);
+        state.oracle.leaves(call, sent, state.now, &mut state.sim, &mut state.tally);
         let slow = state.strikes(Trouble::Network, 60);
         let way = if slow { state.dice.seconds(1, NETWORK_SECONDS) } else { state.dice.millis(2, 60) };
         if slow {

@@ -5,7 +5,7 @@ use super::Operation;
 use super::codec::{Codec, Envelope};
 use super::limits::LimitBroken;
 use super::settings::{PRINTED_CODES, Settings};
-use crate::transport::{Transport, WireAnswer, WireFault, WireRequest};
+use crate::transport::{Method, Transport, WireAnswer, WireFault, WireRequest};
 use crate::{ConfigFault, Exchange, Sent};
 use domain::planted::{Bug, planted};
 use domain::{Fault, Refusal, Time, Verdict};
@@ -82,6 +82,7 @@ impl Client {
             return Sent::unsent(Verdict::Refused(invalid("the request cannot be written as JSON".to_owned())));
         };
         let request = WireRequest {
+            method: Method::Post,
             account: self.account.clone(),
             url: format!("{}{}", self.base, O::PATH),
             content_type: CONTENT_TYPE,

@@ -39,6 +39,7 @@ impl Client {
                 let confirm = ConfirmOrder { order_id: order_id.clone(), arising_time, next_step };
                 self.send(&confirm, call).await.map(|_| Verdict::Done(Answer::RemitDecided))
             }
+            Request::Bare { .. } => Sent::unsent(Verdict::Refused(invalid("no such operation here".to_owned()))),
         }
     }
 }

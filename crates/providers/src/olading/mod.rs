@@ -68,12 +68,13 @@ const fn describe<O: Operation>() -> Descriptor {
     Descriptor { name: O::NAME, path: O::PATH, class: <O::Effect as Effect>::CLASS }
 }
 
-/// Our words for its operations.
-pub(crate) const fn performs(operation: domain::Operation) -> Descriptor {
+/// Our words for its operations; `None` for those of others.
+pub(crate) const fn performs(operation: domain::Operation) -> Option<Descriptor> {
     match operation {
-        domain::Operation::CreateOrder => describe::<CreateOrder>(),
-        domain::Operation::FindOrder => describe::<QueryOrder>(),
-        domain::Operation::DecideRemit => describe::<ConfirmOrder>(),
+        domain::Operation::CreateOrder => Some(describe::<CreateOrder>()),
+        domain::Operation::FindOrder => Some(describe::<QueryOrder>()),
+        domain::Operation::DecideRemit => Some(describe::<ConfirmOrder>()),
+        domain::Operation::BareCreate | domain::Operation::BareConfirm => None,
     }
 }
 

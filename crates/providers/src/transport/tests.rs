@@ -36,6 +36,7 @@ where
 async fn exchange(url: &str, timeout: Duration) -> Result<WireAnswer, WireFault> {
     let transport = Transport::http().unwrap();
     let request = WireRequest {
+        method: Method::Post,
         account: "main".to_owned(),
         url: format!("{url}/api/levy/v1"),
         content_type: FORM,
@@ -181,7 +182,7 @@ async fn f51_a_local_peer_meets_the_same_cap() {
         }
     }
     let (account, url, body) = ("main".to_owned(), "http://127.0.0.1:9".to_owned(), BODY.to_vec());
-    let request = WireRequest { account, url, content_type: FORM, body, timeout: PATIENT };
+    let request = WireRequest { method: Method::Post, account, url, content_type: FORM, body, timeout: PATIENT };
     let (outcome, took) = Transport::Local(Arc::new(Endless)).exchange(&request).await;
     assert_eq!((outcome.unwrap_err(), took), (WireFault::TooLarge, Duration::ZERO));
 }

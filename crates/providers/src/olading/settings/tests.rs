@@ -10,7 +10,8 @@ const LEAST: &str = r#"
 "#;
 
 fn parse(text: &str) -> Result<Settings, String> {
-    let AccountConfig::Olading(settings) = toml::from_str(text).map_err(|error| error.to_string())?;
+    let config: AccountConfig = toml::from_str(text).map_err(|error| error.to_string())?;
+    let AccountConfig::Olading(settings) = config else { return Err("no configuration names another".into()) };
     Ok(settings)
 }
 

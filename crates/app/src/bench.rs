@@ -1,0 +1,78 @@
+//! `levee bench`: what one durable step costs, measured so that other engines can be measured the same way.
+//!
+//! The far side, the server and whoever drives them are processes of their own, so that each one's cost is its own. Nothing is
+//! cached or skipped that the product would do: the server is the product's engine, worker, committers and accept loop.
+
+mod bare;
+mod drive;
+mod far;
+mod floor;
+mod http;
+mod meter;
+mod report;
+
+use crate::client::Output;
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Bench {
+    /// Three durable steps: a call, a signal from outside, a call.
+    Bare(Bare),
+    /// The far side of the bare workload alone.
+    Far(Far),
+    /// What the same PostgreSQL does with nothing in front of it: one transaction a step, and batches.
+    Floor(floor::Floor),
+}
+
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Bare {
+    /// An empty database that may be filled: sqlite://PATH or postgres://…; default: SQLite in a temporary folder.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// Only serve the workload here, to be driven from outside: POST /start/{id}, POST /cb/{id}, GET /donecount, GET /donetimes.
+    #[arg(long, value_name = "ADDR", requires = "stub")]
+    listen: Option<SocketAddr>,
+    /// The far side that is called: GET {stub}/create/{id} and GET {stub}/confirm/{id}.
+    #[arg(long, value_name = "URL")]
+    stub: Option<String>,
+    /// Lifecycles of the throughput run.
+    #[arg(long, default_value_t = 30_000, value_name = "N")]
+    lifecycles: usize,
+    /// Lifecycles begun and not yet done, at most.
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    outstanding: usize,
+    /// Seconds of the latency run, at 50 lifecycles a second; 0 leaves it out.
+    #[arg(long, default_value_t = 20, value_name = "S")]
+    latency_seconds: u64,
+    /// Rows driven at once by the server.
+    #[arg(long, default_value_t = 1024, value_name = "N")]
+    concurrency: usize,
+    /// Most turns in one commit; 1 turns group commit off.
+    #[arg(long, default_value_t = 512, value_name = "N")]
+    group: usize,
+}
+
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Far {
+    #[arg(long, default_value = "127.0.0.1:9099", value_name = "ADDR")]
+    listen: SocketAddr,
+    /// Signals each created lifecycle so many milliseconds later.
+    #[arg(long, default_value_t = 100, value_name = "MS")]
+    signal_after: u64,
+}
+
+impl Bench {
+    pub(crate) async fn run(self, output: &Output) -> Result<ExitCode> {
+        match self {
+            Bench::Bare(Bare { listen: Some(listen), stub: Some(stub), database, concurrency, group, .. }) => {
+                bare::serve(listen, stub, database.as_deref().unwrap_or("sqlite://bench.db"), concurrency, group).await
+            }
+            Bench::Bare(bare) => drive::bare(&bare, output).await,
+            Bench::Far(far) => far::serve(&far).await,
+            Bench::Floor(floor) => floor.run(output).await,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The server of the bare workload: the product's engine, worker and accept loop behind two routes.
+
+use crate::{serve, wiring};
+use anyhow::{Context, Result};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use domain::ids;
+use engine::{Engine, Limits, New, Rules};
+use providers::{AccountConfig, Providers, Transport, stub};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+use store::{Filter, Options, Post, Posted, Store, Target};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use workflows::bare::{Bare, Input};
+use workflows::machine::Machine as _;
+
+const TENANT: &str = "default";
+const ACCOUNT: &str = "stub";
+
+#[derive(Clone)]
+struct Server {
+    engine: Engine,
+    /// Whatever is done, with the moment (nanoseconds since 1970) just after the commit that says so.
+    done: Arc<Mutex<Vec<(String, u128)>>>,
+}
+
+pub(super) async fn serve(
+    listen: SocketAddr,
+    stub: String,
+    database: &str,
+    concurrency: usize,
+    group: usize,
+) -> Result<ExitCode> {
+    let engine = engine(stub, database, concurrency).await?;
+    let server = Server { engine: engine.clone(), done: Arc::default() };
+    server.remember().await?;
+    let (stop, mut rests) = (CancellationToken::new(), engine.bell.rests());
+    let done = server.done.clone();
+    tokio::spawn(async move {
+        while let Some(key) = rests.recv().await {
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((key, nanoseconds()));
+        }
+    });
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
+    println!("listening on http://{}", listener.local_addr().context("read the address")?);
+    let options = worker::Options { concurrency, group, ..worker::Options::default() };
+    let working = tokio::spawn(worker::run(engine.clone(), stop.clone(), options));
+    let limits = api::Limits { connections: 4096, ..api::Limits::default() };
+    let serving = tokio::spawn(api::serve(listener, router(server), limits, stop.clone()));
+    serve::interrupted().await;
+    stop.cancel();
+    serving.await.context("stop serving")?;
+    working.await.context("stop working")??;
+    engine.store.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn engine(url: String, database: &str, concurrency: usize) -> Result<Engine> {
+    let clock = wiring::host_clock();
+    // Unsafe durability settings are refused here as in the product.
+    let options = Options { master_key: [7; 32], dev: false, pool_size: 16, clock: clock.clone(), exclusive: true };
+    let store = Store::connect(database, options).await.context("open the database")?;
+    store.migrate().await.context("migrate the schema")?;
+    clock.sync(store.time().await.context("read the clock")?, store.pace().await.context("read the pace")?);
+    let accounts = BTreeMap::from([(ACCOUNT.to_owned(), AccountConfig::Stub(stub::Settings { url }))]);
+    let providers = Providers::new(accounts, Transport::http().context("make the HTTP client")?)?;
+    let limits = Limits { concurrency, rate_per_second: None, burst: 1 };
+    let rules = Rules { default_limits: limits, ..Rules::default() };
+    Ok(Engine::new(store, providers, clock, rules))
+}
+
+impl Server {
+    /// What an earlier process has finished: known to the millisecond.
+    async fn remember(&self) -> Result<()> {
+        let filter = Filter {
+            workflow: Some(Bare::NAME.into()),
+            state: Some("done".into()),
+            limit: usize::MAX >> 1,
+            ..Filter::default()
+        };
+        let rows = self.engine.store.list(filter).await.context("list what is done")?;
+        let at = |ms: i64| u128::try_from(ms).unwrap_or(0) * 1_000_000;
+        let rows = rows.into_iter().map(|row| (row.business_key, at(row.updated_at.millis())));
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).extend(rows);
+        Ok(())
+    }
+
+    fn done(&self) -> Vec<(String, u128)> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn router(server: Server) -> Router {
+    Router::new()
+        .route("/start/{id}", post(start))
+        .route("/cb/{id}", post(signal))
+        .route("/donecount", get(done_count))
+        .route("/donetimes", get(done_times))
+        .route("/spent", get(spent))
+        .with_state(server)
+}
+
+/// Answered when the start is durable; the same id again starts nothing new.
+async fn start(State(server): State<Server>, Path(id): Path<String>) -> StatusCode {
+    let engine = &server.engine;
+    let new = New {
+        workflow: Bare::NAME.into(),
+        tenant: TENANT.into(),
+        account: ACCOUNT.into(),
+        business_key: id.clone(),
+        address: Some(id.clone()),
+        input: json!(Input { key: id }),
+        state: json!(Bare::begin(engine.clock.now())),
+        ..New::default()
+    };
+    engine.submit(new).await.map_or(StatusCode::SERVICE_UNAVAILABLE, |_| StatusCode::CREATED)
+}
+
+/// Answered when the signal is durable, also before anybody is there to hear it.
+async fn signal(State(server): State<Server>, Path(id): Path<String>) -> StatusCode {
+    let at = server.engine.clock.now();
+    let post = Post {
+        id: ids::draw(at),
+        tenant: TENANT.into(),
+        to: Target::Address(id),
+        event: Bare::signal(),
+        source: "callback".into(),
+        dedupe: None,
+        raw: None,
+        at,
+    };
+    match server.engine.post(post).await {
+        Ok(Posted::Stored | Posted::Orphan | Posted::Duplicate) => StatusCode::OK,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+async fn done_count(State(server): State<Server>) -> String {
+    server.done.lock().unwrap_or_else(PoisonError::into_inner).len().to_string()
+}
+
+async fn done_times(State(server): State<Server>) -> String {
+    server.done().into_iter().fold(String::new(), |mut text, (id, at)| {
+        let _ = writeln!(text, "{id} {at}");
+        text
+    })
+}
+
+async fn spent(State(server): State<Server>) -> Json<Value> {
+    let spent = server.engine.store.spent().await.unwrap_or_default();
+    let of = spent.server;
+    Json(json!({
+        "statements": spent.statements,
+        "commits": spent.commits,
+        "wal_bytes": of.as_ref().map(|of| of.wal_bytes),
+        "flushes": of.as_ref().map(|of| of.flushes),
+        "backend": of.as_ref().map(|of| of.backend),
+        "data_directory": of.as_ref().map(|of| of.data_directory.clone()),
+    }))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an outside observer's clock: the benchmark compares it with the driver's"
+)]
+pub(super) fn nanoseconds() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos())
+}
