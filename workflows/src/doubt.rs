@@ -18,8 +18,8 @@ pub const TELL_AFTER: u32 = 12;
 /// The provider closes by itself what waited so long: nothing is lost any more by looking once a day (I29).
 const LONG_AGO: Duration = Duration::from_secs(72 * 3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
+/// At most 32 quarantines between two sends.
+const DOUBLINGS_MAX: u32 = 5;
 
 /// What is known about one call that may have been applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,12 +33,22 @@ pub struct Doubt {
     pub last_negative: Option<Time>,
     /// When to look next.
     pub look_at: Time,
+    /// How often the call has left, as far as is known.
+    #[serde(default)]
+    pub sends: u32,
 }
 
 impl Doubt {
-    /// In doubt since `last_sent`: look at once.
-    pub fn new(last_sent: Time, now: Time) -> Self {
-        Self { last_sent, asked: 0, negatives: 0, last_negative: None, look_at: now }
+    /// In doubt since `last_sent`, its `sends`-th send: look at once.
+    pub fn new(last_sent: Time, now: Time, sends: u32) -> Self {
+        Self { last_sent, asked: 0, negatives: 0, last_negative: None, look_at: now, sends }
+    }
+
+    /// The first negative look that counts is asked after so long. What was sent in vain before waits longer each time: a provider
+    /// that swallows a call, or refuses it with a code of no table, is not called every few minutes for days (I29).
+    fn quarantine(&self, params: &Params) -> Duration {
+        let doublings = self.sends.saturating_sub(1).min(DOUBLINGS_MAX);
+        params.quarantine * 2_u32.pow(doublings)
     }
 
     /// A look that settled nothing.
@@ -53,7 +63,7 @@ impl Doubt {
     pub fn negative(mut self, asked_at: Time, now: Time, params: &Params) -> Self {
         let asked_at = if planted(Bug::ProbeCountsByAnswer) { now } else { asked_at };
         let apart = self.last_negative.is_none_or(|last| asked_at.since(last) >= params.probe_spacing);
-        let quiet = asked_at >= self.last_sent + params.quarantine || planted(Bug::SkipQuarantine);
+        let quiet = asked_at >= self.last_sent + self.quarantine(params) || planted(Bug::SkipQuarantine);
         if quiet && apart {
             self.negatives += 1;
             self.last_negative = Some(now);
@@ -79,11 +89,9 @@ impl Doubt {
     }
 
     fn next_look(&self, now: Time, params: &Params) -> Time {
-        let open = self.last_sent + params.quarantine;
+        let open = self.last_sent + self.quarantine(params);
         if now < open {
-            let pace = [5 * SECOND, 15 * SECOND, MINUTE];
-            let step = pace.get(self.asked as usize).copied().unwrap_or(5 * MINUTE);
-            return (now + step).min(open);
+            return (now + decaying(self.asked)).min(open);
         }
         if self.negatives > 0 {
             return now + params.probe_spacing;
@@ -113,7 +121,7 @@ mod tests {
     #[test]
     fn s_g_only_negatives_after_the_quarantine_and_apart_allow_a_resend() {
         let params = Params::default();
-        let mut doubt = Doubt::new(at(0), at(0));
+        let mut doubt = Doubt::new(at(0), at(0), 1);
         for seconds in [0, 5, 20, 80, 299] {
             doubt = doubt.negative(at(seconds), at(seconds), &params);
             assert_eq!(doubt.negatives, 0, "before the quarantine");
@@ -129,7 +137,7 @@ mod tests {
     #[test]
     fn s_g_a_negative_counts_from_its_question_however_late_its_answer_comes() {
         let params = Params::default();
-        let doubt = Doubt::new(at(0), at(0));
+        let doubt = Doubt::new(at(0), at(0), 1);
         let early = doubt.clone().negative(at(299), at(329), &params);
         assert_eq!((early.negatives, early.asked), (0, 1), "asked before the quarantine had ended");
         let once = doubt.negative(at(300), at(330), &params);
@@ -142,7 +150,7 @@ mod tests {
     #[test]
     fn i29_a_doubt_of_eight_days_costs_less_than_forty_calls_whoever_asks_for_looks() {
         let params = Params::default();
-        let (mut doubt, mut now, mut looks) = (Doubt::new(at(0), at(0)), at(0), 0);
+        let (mut doubt, mut now, mut looks) = (Doubt::new(at(0), at(0), 1), at(0), 0);
         while now < at(8 * 86_400) {
             doubt = doubt.unclear(now, &params);
             looks += 1;
@@ -155,9 +163,21 @@ mod tests {
     }
 
     #[test]
+    fn every_further_send_waits_twice_as_long() {
+        let params = Params::default();
+        let opens = |sends, seconds| {
+            let doubt = Doubt::new(at(0), at(0), sends);
+            doubt.negative(at(seconds), at(seconds), &params).negatives > 0
+        };
+        for (sends, minutes) in [(0, 5), (1, 5), (2, 10), (3, 20), (6, 160), (60, 160)] {
+            assert!(!opens(sends, minutes * 60 - 1) && opens(sends, minutes * 60), "{sends}");
+        }
+    }
+
+    #[test]
     fn a_person_who_asks_for_a_look_is_told_again_when_it_settles_nothing() {
         let params = Params::default();
-        let mut doubt = Doubt::new(at(0), at(0));
+        let mut doubt = Doubt::new(at(0), at(0), 1);
         let mut now = at(0);
         while !doubt.tell_now() {
             doubt = doubt.unclear(now, &params);
@@ -173,7 +193,7 @@ mod tests {
     #[test]
     fn looks_decay_and_never_stop() {
         let params = Params::default();
-        let mut doubt = Doubt::new(at(0), at(0));
+        let mut doubt = Doubt::new(at(0), at(0), 1);
         let mut now = at(0);
         for _ in 0..100 {
             doubt = doubt.unclear(now, &params);

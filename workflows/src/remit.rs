@@ -320,7 +320,7 @@ impl Machine for Remit {
             Event::PayCutoffReached => self.pay_cutoff_reached(input, cx),
             Event::PermitExpired => self.permit_expired(input, cx),
             Event::CancelDecided => self.cancel_decided(cx),
-            Event::Disproved => self.send_again(cx),
+            Event::Disproved => self.send_again(input, cx),
             Event::Told(tell) => self.told(tell, input, cx),
         };
         next.ok_or(illegal)

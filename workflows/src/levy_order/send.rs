@@ -138,7 +138,7 @@ impl Order {
     pub(super) fn create_in_doubt(self, sent_at: Time, refused: Option<Refusal>, cx: &Cx<'_>) -> Option<Next<Self>> {
         let Order::Creating { first_sent, sends, unwanted, .. } = self else { return None };
         let first_sent = first_sent.unwrap_or(sent_at);
-        let doubt = Doubt::new(sent_at, cx.now);
+        let doubt = Doubt::new(sent_at, cx.now, sends);
         Some(Next::to(Order::CreateInDoubt { first_sent, doubt, sends, refused, unwanted }))
     }
 
@@ -146,7 +146,7 @@ impl Order {
     pub(super) fn maybe_sent(self, cx: &Cx<'_>) -> Self {
         let Order::Creating { since, first_sent, sends, unwanted } = self else { return self };
         let first_sent = first_sent.unwrap_or(since);
-        Order::CreateInDoubt { first_sent, doubt: Doubt::new(cx.now, cx.now), sends, refused: None, unwanted }
+        Order::CreateInDoubt { first_sent, doubt: Doubt::new(cx.now, cx.now, sends), sends, refused: None, unwanted }
     }
 
     /// The worker that held the claim is gone.
@@ -168,7 +168,7 @@ impl Order {
         }
         if sends >= SENDS_MAX {
             // The sends before stay on record: a refusal of the next one is no proof that none of them arrived.
-            let doubt = Doubt::new(cx.now, cx.now);
+            let doubt = Doubt::new(cx.now, cx.now, 1);
             let back = Order::CreateInDoubt { first_sent, doubt, sends: 1, refused: None, unwanted };
             return Some(back.park(Why::SendsExhausted, cx));
         }

@@ -79,7 +79,7 @@ fn states() -> Vec<Order> {
         look_at: since,
         unwanted: false,
     };
-    let doubt = Doubt::new(since, since);
+    let doubt = Doubt::new(since, since, 1);
     let in_doubt = |doubt: Doubt, sends, refused, unwanted| Order::CreateInDoubt {
         first_sent: specimen_time(0),
         doubt,

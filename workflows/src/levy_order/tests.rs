@@ -396,7 +396,7 @@ fn i14_an_order_at_rest_is_left_by_no_arrow() {
 #[test]
 fn after_the_sends_are_exhausted_a_refusal_is_still_no_proof() {
     at(10, |cx| {
-        let doubt = Doubt { negatives: 2, ..Doubt::new(cx.now, cx.now) };
+        let doubt = Doubt { negatives: 2, ..Doubt::new(cx.now, cx.now, 1) };
         let unwanted = false;
         let last = Order::CreateInDoubt { first_sent: cx.now, doubt, sends: SENDS_MAX, refused: None, unwanted };
         let Order::NeedsOperator { back, .. } = go(last, Event::Disproved, cx).state else { panic!() };

@@ -204,11 +204,11 @@ impl At {
     /// As a parked remit keeps it. What was about to be sent may have been sent: on the way back it is proved before anything
     /// goes again (S-G).
     pub(super) fn set_aside(self, cx: &Cx<'_>) -> At {
-        let doubt = Doubt::new(cx.now, cx.now);
+        let doubt = |sends| Doubt::new(cx.now, cx.now, sends);
         if let At::Confirming { sends, .. } = self {
-            At::ConfirmInDoubt { doubt, sends, refusal: None, acknowledged: false }
+            At::ConfirmInDoubt { doubt: doubt(sends), sends, refusal: None, acknowledged: false }
         } else if let At::Cancelling { sends } = self {
-            At::CancelInDoubt { doubt, sends, refusal: None }
+            At::CancelInDoubt { doubt: doubt(sends), sends, refusal: None }
         } else if matches!(self, At::Open { .. }) {
             At::Open { ask: None }
         } else {

@@ -10,11 +10,14 @@ use crate::payout;
 use crate::policy::{CancelNeverPermitted, Direction};
 use domain::levy::NextStep;
 use domain::planted::{Bug, planted};
-use domain::record::{Decision, Write};
+use domain::record::{Decision, Severity, Write};
 use domain::{Refusal, Request, Time};
+use serde_json::json;
 use std::time::Duration;
 use uuid::Uuid;
 
+/// Sends of one decision, all proved not applied, after which a person is told.
+const TELL_AFTER_SENDS: u32 = 3;
 const EVIDENCE_LOOK: Duration = Duration::from_secs(15 * 60);
 
 impl Remit {
@@ -183,7 +186,7 @@ impl Remit {
             return None;
         }
         self.facts.look(0, cx);
-        let doubt = Doubt::new(sent_at, cx.now);
+        let doubt = Doubt::new(sent_at, cx.now, 1);
         let running = cases::close(OF_CONFIRMING, "the levy is running", cx);
         Some(self.go(At::Levying { since: cx.now, sent_at, acknowledged: true, doubt }).with(running))
     }
@@ -194,24 +197,29 @@ impl Remit {
         refusal: Option<Refusal>,
         cx: &Cx<'_>,
     ) -> Option<Next<Self>> {
-        let doubt = Doubt::new(last_sent, cx.now);
         if let At::Confirming { sends, .. } = self.at {
+            let doubt = Doubt::new(last_sent, cx.now, sends);
             return Some(self.go(At::ConfirmInDoubt { doubt, sends, refusal, acknowledged: false }));
         }
         let At::Cancelling { sends } = self.at else { return None };
+        let doubt = Doubt::new(last_sent, cx.now, sends);
         Some(self.go(At::CancelInDoubt { doubt, sends, refusal }))
     }
 
     /// Quarantine and two negative probes are behind us: the identical call, once more (S-G).
-    pub(super) fn send_again(self, cx: &Cx<'_>) -> Option<Next<Self>> {
+    pub(super) fn send_again(self, input: &Input, cx: &Cx<'_>) -> Option<Next<Self>> {
         let (At::ConfirmInDoubt { doubt, .. } | At::CancelInDoubt { doubt, .. }) = &self.at else { return None };
         if !doubt.disproved() {
             return None;
         }
-        if let At::ConfirmInDoubt { sends, .. } = self.at {
-            return Some(self.go(At::Confirming { sends: sends + 1, seen_real: cx.real }));
-        }
-        let At::CancelInDoubt { sends, .. } = self.at else { return None };
-        Some(self.go(At::Cancelling { sends: sends + 1 }))
+        let (At::ConfirmInDoubt { sends, .. } | At::CancelInDoubt { sends, .. }) = self.at else { return None };
+        let why = json!({"why": format!("sent {sends} times, and the provider keeps showing ACCEPT")});
+        let told = (sends == TELL_AFTER_SENDS).then(|| self.case("in_doubt", Severity::High, &[], why, input, cx));
+        let again = if matches!(self.at, At::ConfirmInDoubt { .. }) {
+            At::Confirming { sends: sends + 1, seen_real: cx.real }
+        } else {
+            At::Cancelling { sends: sends + 1 }
+        };
+        Some(self.go(again).and(told))
     }
 }

@@ -59,7 +59,7 @@ impl Remit {
     fn applied(mut self, shown: Shown<'_>, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         let sent_at = self.facts.decided_at.unwrap_or(cx.now);
         self.facts.look(0, cx);
-        let doubt = Doubt::new(sent_at, cx.now);
+        let doubt = Doubt::new(sent_at, cx.now, 1);
         let running = cases::close(OF_CONFIRMING, "the levy is running", cx);
         self.go(At::Levying { since: cx.now, sent_at, acknowledged: false, doubt })
             .with(running)

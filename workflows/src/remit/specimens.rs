@@ -94,7 +94,7 @@ fn states() -> Vec<Remit> {
         remit.facts.decided_at = Some(specimen_time(10));
         remit
     };
-    let doubt = Doubt::new(specimen_time(10), specimen_time(10));
+    let doubt = Doubt::new(specimen_time(10), specimen_time(10), 1);
     let proved = Doubt { negatives: 2, ..doubt.clone() };
     let refusal = Refusal { code: "0002".into(), message: "arising_time".into() };
     let live = payout(payout::State::PermitIssued);
@@ -138,7 +138,7 @@ fn states() -> Vec<Remit> {
         at(At::NeedsOperator { why: Why::Bug("a bug".into()), back: Box::new(At::Permitted(live)) }),
         at(At::NeedsOperator {
             why: Why::Bug("a bug".into()),
-            back: Box::new(At::CancelInDoubt { doubt: Doubt::new(since, since), sends: 1, refusal: None }),
+            back: Box::new(At::CancelInDoubt { doubt: Doubt::new(since, since, 1), sends: 1, refusal: None }),
         }),
         paid(At::ClosedExternally),
     ]
