@@ -92,8 +92,10 @@ impl Running {
             .with_context(|| format!("listen on {}", config.server.listen))?;
         self.addr = Some(listener.local_addr().context("read the address")?);
         let stop = self.stop.clone();
+        let intake = worker::take_in(&self.engine, &worker::Options::default());
         self.tasks.spawn(async move {
             api::serve(listener, router, api::Limits::default(), stop).await;
+            intake.end().await;
         });
         Ok(())
     }

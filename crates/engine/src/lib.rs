@@ -26,6 +26,7 @@ mod seat;
 mod submit;
 mod post;
 mod receive;
+mod intake;
 mod lanes;
 mod claim;
 mod drive;
@@ -40,6 +41,7 @@ mod refresh;
 pub use bell::Bell;
 pub use commit::{Committer, Waiting, commit_group};
 pub use drive::Driven;
+pub use intake::{Arrival, Intake, take_group};
 pub use post::Ask;
 pub use providers::Rejected;
 pub use receive::{Ack, NotTaken};
@@ -64,6 +66,7 @@ pub struct Engine {
     pub clock: Clock,
     pub rules: Arc<Rules>,
     pub bell: Bell,
+    pub intake: Intake,
     lanes: lanes::Lanes,
     freezes: Arc<RwLock<Frozen>>,
     stopping: Arc<AtomicBool>,
@@ -100,6 +103,7 @@ impl Engine {
             clock,
             rules: Arc::new(rules),
             bell: Bell::default(),
+            intake: Intake::default(),
             lanes: lanes::Lanes::default(),
             freezes: Arc::default(),
             stopping: Arc::default(),

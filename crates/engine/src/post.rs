@@ -25,10 +25,9 @@ pub struct Ask<'a> {
 impl Engine {
     /// Makes a message durable and rings.
     pub async fn post(&self, post: Post) -> Result<Posted> {
-        fail_point("post");
-        let posted = self.store.post(vec![post]).await?;
+        let posted = self.intake.post(self, post).await?;
         self.bell.ring();
-        Ok(posted.into_iter().next().unwrap_or(Posted::Duplicate))
+        Ok(posted)
     }
 
     /// Does one step of a case, and rings if it told the machine something. Whether it is done.

@@ -69,10 +69,9 @@ impl Engine {
 
     /// Starts one machine, or finds the one that its business key has started before.
     pub async fn submit(&self, new: New) -> Result<Submitted> {
-        let prepared = self.prepare(new)?;
-        let id = prepared.id;
-        let submitted = self.submit_all(vec![prepared]).await?;
-        submitted.into_iter().next().ok_or(Error::UnknownInstance(id))
+        let submitted = self.intake.start(self, self.prepare(new)?).await?;
+        self.bell.ring();
+        Ok(submitted)
     }
 
     /// Starts machines in one transaction, and answers in order.

@@ -1,6 +1,5 @@
-//! The committer: turns that end together share one transaction, hence one disk flush.
+//! The committers: turns that end together, and what comes in together, share one transaction, hence one disk flush.
 
-use engine::{Engine, Waiting, commit_group};
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -9,11 +8,16 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::sleep;
 
 /// What waits to be written; several committers may share it.
-pub(crate) type Queue = Arc<Mutex<mpsc::Receiver<Waiting>>>;
+pub(crate) type Queue<T> = Arc<Mutex<mpsc::Receiver<T>>>;
 
-/// Commits until nobody is left who could send. A lone turn is written at once; while it is, the next group gathers by itself.
+/// Writes until nobody is left who could send. A lone turn is written at once; while it is, the next group gathers by itself.
 /// Only where several come together is it worth lingering for those that are just behind.
-pub(crate) async fn gather(engine: Engine, queue: Queue, most: usize, linger: Duration) {
+pub(crate) async fn gather<T, W: Future<Output = ()>>(
+    queue: Queue<T>,
+    most: usize,
+    linger: Duration,
+    write: impl Fn(Vec<T>) -> W,
+) {
     loop {
         let mut group = Vec::new();
         {
@@ -31,7 +35,7 @@ pub(crate) async fn gather(engine: Engine, queue: Queue, most: usize, linger: Du
             }
         }
         // Whoever waits in a group that failed so is answered by the dropped channel: not known to be written.
-        if AssertUnwindSafe(commit_group(&engine, group)).catch_unwind().await.is_err() {
+        if AssertUnwindSafe(write(group)).catch_unwind().await.is_err() {
             tracing::error!("panic in a group commit");
         }
     }

@@ -12,9 +12,11 @@
 mod fetch;
 mod backend;
 mod gather;
+mod intake;
 mod house;
 mod run;
 
+pub use intake::{TakingIn, take_in};
 pub use run::{Error, Options, Result, run};
 
 use engine::Engine;

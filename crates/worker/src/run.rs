@@ -3,7 +3,7 @@
 use crate::backend::{Due, Rows};
 use crate::{fetch, gather, house};
 use apalis::prelude::{Event, Monitor, MonitorError, ParallelizeExt, WorkerBuilder, WorkerBuilderExt};
-use engine::{Claimed, Committer, Engine};
+use engine::{Claimed, Committer, Engine, commit_group};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{RwLock, mpsc};
@@ -97,7 +97,14 @@ pub async fn run(engine: Engine, stop: CancellationToken, options: Options) -> R
 fn committers(engine: &Engine, options: &Options) -> (Committer, Vec<JoinHandle<()>>) {
     let (gather, queue) = mpsc::channel(options.group);
     let queue = Arc::new(tokio::sync::Mutex::new(queue));
-    let commit = || tokio::spawn(gather::gather(engine.clone(), queue.clone(), options.group, options.linger));
+    let commit = || {
+        let engine = engine.clone();
+        let write = move |group| {
+            let engine = engine.clone();
+            async move { commit_group(&engine, group).await }
+        };
+        tokio::spawn(gather::gather(queue.clone(), options.group, options.linger, write))
+    };
     let tasks = (0..options.committers.max(1)).map(|_| commit()).collect();
     (Committer::Grouped(gather), tasks)
 }

@@ -52,12 +52,14 @@ pub(super) async fn serve(
     let listener = TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
     println!("listening on http://{}", listener.local_addr().context("read the address")?);
     let options = worker::Options { concurrency, group, ..worker::Options::default() };
-    let working = tokio::spawn(worker::run(engine.clone(), stop.clone(), options));
     let limits = api::Limits { connections: 4096, ..api::Limits::default() };
+    let intake = worker::take_in(&engine, &options);
     let serving = tokio::spawn(api::serve(listener, router(server), limits, stop.clone()));
+    let working = tokio::spawn(worker::run(engine.clone(), stop.clone(), options));
     serve::interrupted().await;
     stop.cancel();
     serving.await.context("stop serving")?;
+    intake.end().await;
     working.await.context("stop working")??;
     engine.store.close().await;
     Ok(ExitCode::SUCCESS)
