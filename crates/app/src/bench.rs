@@ -50,6 +50,9 @@ pub(crate) struct Bare {
     /// Rows driven at once by the server.
     #[arg(long, default_value_t = 1024, value_name = "N")]
     concurrency: usize,
+    /// Milliseconds that a group of several waits for more.
+    #[arg(long, default_value_t = 4, value_name = "MS")]
+    linger: u64,
     /// Most turns in one commit; 1 turns group commit off.
     #[arg(long, default_value_t = 512, value_name = "N")]
     group: usize,
@@ -67,9 +70,7 @@ pub(crate) struct Far {
 impl Bench {
     pub(crate) async fn run(self, output: &Output) -> Result<ExitCode> {
         match self {
-            Bench::Bare(Bare { listen: Some(listen), stub: Some(stub), database, concurrency, group, .. }) => {
-                bare::serve(listen, stub, database.as_deref().unwrap_or("sqlite://bench.db"), concurrency, group).await
-            }
+            Bench::Bare(bare) if bare.listen.is_some() => bare::serve(&bare).await,
             Bench::Bare(bare) => drive::bare(&bare, output).await,
             Bench::Far(far) => far::serve(&far).await,
             Bench::Floor(floor) => floor.run(output).await,

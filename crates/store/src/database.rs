@@ -142,6 +142,16 @@ impl Sql {
         Ok(self.pool.reader().await?.all(sql, values).await?)
     }
 
+    /// The same for a statement that looks through whole tables: in a snapshot of its own, and planned for that.
+    pub(crate) async fn scan(&self, sql: impl SqlSafeStr, values: Vec<Value>) -> Result<Vec<Row>> {
+        let sql = sql.into_sql_str();
+        let work = work(move |c| {
+            let (sql, values) = (sql.clone(), values.clone());
+            Box::pin(async move { c.all(sql, values).await })
+        });
+        self.pool.snapshot(work).await
+    }
+
     pub(crate) async fn one(&self, sql: impl SqlSafeStr, values: Vec<Value>) -> Result<Option<Row>> {
         Ok(self.all(sql, values).await?.into_iter().next())
     }

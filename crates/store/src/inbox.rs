@@ -117,13 +117,17 @@ pub(crate) async fn deliver(c: &mut Conn, posts: &[Post], sealed: &[Option<Vec<u
     };
     let fresh = c.insert(&INSERT, posts.iter().zip(sealed).map(row).collect()).await?;
     let mut fresh: HashSet<Uuid> = fresh.iter().map(|row| row.get("id")).collect::<Result<_>>()?;
+    let mut kept = fresh.clone();
     // Two copies of one callback are one row, and ring once.
     let new: Vec<&Post> = posts.iter().filter(|post| fresh.remove(&post.id)).collect();
-    ring(c, new.into_iter().filter_map(|post| Some((*homes.get(&name_of(&post.to))?, post.at)))).await?;
-    let sql = format!("-- inbox.kept\nselect id from inbox where {}", among(c, "id", 1));
-    let kept = c.all(AssertSqlSafe(sql), vec![posts.iter().map(|p| p.id).collect::<Vec<_>>().into()]).await?;
-    let kept: HashSet<Uuid> = kept.iter().map(|row| row.get("id")).collect::<Result<_>>()?;
+    ring(c, new.iter().filter_map(|post| Some((*homes.get(&name_of(&post.to))?, post.at)))).await?;
     // A repeat after a COMMIT of unknown outcome finds its own row: stored, not a duplicate.
+    if new.len() < posts.len() {
+        let sql = format!("-- inbox.kept\nselect id from inbox where {}", among(c, "id", 1));
+        let ids: Vec<Uuid> = posts.iter().map(|post| post.id).filter(|id| !kept.contains(id)).collect();
+        let found = c.all(AssertSqlSafe(sql), vec![ids.into()]).await?;
+        kept.extend(found.iter().map(|row| row.get("id")).collect::<Result<Vec<Uuid>>>()?);
+    }
     let answer = |post: &Post| match (kept.contains(&post.id), homes.contains_key(&name_of(&post.to))) {
         (false, _) => Posted::Duplicate,
         (true, true) => Posted::Stored,

@@ -10,8 +10,16 @@ use tokio_util::sync::CancellationToken;
 const BACK_OFF_FIRST: Duration = Duration::from_millis(200);
 const BACK_OFF_LONGEST: Duration = Duration::from_secs(2);
 
-/// Fills the channel until it is told to stop, or until nobody takes rows any more.
-pub(crate) async fn fetch(engine: Engine, rows: mpsc::Sender<Claimed>, stop: CancellationToken, poll: Duration) {
+/// How a fetcher waits: for rows when no ring is heard, and for those that are just behind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    pub(crate) poll: Duration,
+    pub(crate) linger: Duration,
+}
+
+/// Fills the channel until it is told to stop, or until nobody takes rows any more. Where several rows came due together, more are
+/// just behind: they are waited for a little, as in a group commit.
+pub(crate) async fn fetch(engine: Engine, rows: mpsc::Sender<Claimed>, stop: CancellationToken, pace: Pace) {
     let mut back_off = BACK_OFF_FIRST;
     while let Some(room) = stop.run_until_cancelled(room(&rows)).await.flatten() {
         // Not cut short by the stop: what a dropped claim has taken would lie idle for a lease.
@@ -19,7 +27,11 @@ pub(crate) async fn fetch(engine: Engine, rows: mpsc::Sender<Claimed>, stop: Can
             Ok(claimed) if claimed.is_empty() => Duration::ZERO,
             Ok(claimed) => {
                 back_off = BACK_OFF_FIRST;
+                let several = claimed.len() > 1;
                 hand_over(&engine, &rows, claimed).await;
+                if several {
+                    stop.run_until_cancelled(sleep(pace.linger)).await;
+                }
                 continue;
             }
             Err(error) => {
@@ -31,7 +43,7 @@ pub(crate) async fn fetch(engine: Engine, rows: mpsc::Sender<Claimed>, stop: Can
         };
         let idle = async {
             if pause.is_zero() {
-                tokio::select! { () = engine.bell.rung() => {} () = sleep(poll) => {} }
+                tokio::select! { () = engine.bell.rung() => {} () = sleep(pace.poll) => {} }
             } else {
                 sleep(pause).await;
             }

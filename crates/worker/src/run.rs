@@ -22,7 +22,7 @@ pub struct Options {
     pub group: usize,
     /// Commits under way at once: one for SQLite, which has one writer.
     pub committers: usize,
-    /// How long a group that begins to gather waits for more.
+    /// How long a group of several waits for more, claims and commits alike: the bound on what grouping adds to each step.
     pub linger: Duration,
     /// How long calls under way may still take when the worker is told to stop (F7).
     pub grace: Duration,
@@ -38,7 +38,7 @@ impl Default for Options {
             poll: Duration::from_millis(50),
             group: 512,
             committers: 1,
-            linger: Duration::from_millis(1),
+            linger: Duration::from_millis(4),
             grace: Duration::from_secs(25),
             figures: Duration::from_secs(15),
             audits: Duration::from_secs(300),
@@ -73,7 +73,8 @@ pub async fn run(engine: Engine, stop: CancellationToken, options: Options) -> R
     };
     let (hand_over, rows) = mpsc::channel(options.concurrency.div_ceil(2));
     let (committer, committers) = committers(&engine, &options);
-    let fetcher = tokio::spawn(fetch::fetch(engine.clone(), hand_over, helpers.clone(), options.poll));
+    let pace = fetch::Pace { poll: options.poll, linger: options.linger };
+    let fetcher = tokio::spawn(fetch::fetch(engine.clone(), hand_over, helpers.clone(), pace));
     let housekeeper = tokio::spawn(house::keep(engine.clone(), helpers.clone(), options.clone()));
     let monitor = monitor(&engine, Rows(Arc::new(Mutex::new(rows))), committer, &options, stop.clone());
     let ended = tokio::select! {

@@ -33,7 +33,7 @@ fn signal(engine: &Engine, to: &str, dedupe: &str) -> Post {
         tenant: TENANT.into(),
         to: Target::Address(to.into()),
         event: Bare::signal(),
-        source: "callback".into(),
+        source: "api".into(),
         dedupe: Some(dedupe.into()),
         raw: None,
         at,

@@ -12,10 +12,9 @@ use providers::{AccountConfig, Providers, Transport, stub};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use store::{Filter, Options, Post, Posted, Store, Target};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -32,14 +31,10 @@ struct Server {
     done: Arc<Mutex<Vec<(String, u128)>>>,
 }
 
-pub(super) async fn serve(
-    listen: SocketAddr,
-    stub: String,
-    database: &str,
-    concurrency: usize,
-    group: usize,
-) -> Result<ExitCode> {
-    let engine = engine(stub, database, concurrency).await?;
+pub(super) async fn serve(bare: &super::Bare) -> Result<ExitCode> {
+    let listen = bare.listen.context("say where to listen")?;
+    let database = bare.database.as_deref().unwrap_or("sqlite://bench.db");
+    let engine = engine(bare.stub.clone().unwrap_or_default(), database, bare.concurrency).await?;
     let server = Server { engine: engine.clone(), done: Arc::default() };
     server.remember().await?;
     let (stop, mut rests) = (CancellationToken::new(), engine.bell.rests());
@@ -51,7 +46,12 @@ pub(super) async fn serve(
     });
     let listener = TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
     println!("listening on http://{}", listener.local_addr().context("read the address")?);
-    let options = worker::Options { concurrency, group, ..worker::Options::default() };
+    let options = worker::Options {
+        concurrency: bare.concurrency,
+        group: bare.group,
+        linger: Duration::from_millis(bare.linger),
+        ..worker::Options::default()
+    };
     let limits = api::Limits { connections: 4096, ..api::Limits::default() };
     let intake = worker::take_in(&engine, &options);
     let serving = tokio::spawn(api::serve(listener, router(server), limits, stop.clone()));
@@ -134,7 +134,7 @@ async fn signal(State(server): State<Server>, Path(id): Path<String>) -> StatusC
         tenant: TENANT.into(),
         to: Target::Address(id),
         event: Bare::signal(),
-        source: "callback".into(),
+        source: "api".into(),
         dedupe: None,
         raw: None,
         at,

@@ -48,9 +48,10 @@ pub(super) async fn bare(options: &Bare, output: &Output) -> Result<ExitCode> {
     let lite = format!("sqlite://{}/levee.db", folder.path().display());
     let database = options.database.clone().unwrap_or(lite);
     let far = Part::start(&["far", "--listen", "127.0.0.1:0"]).await?;
-    let (concurrency, group) = (options.concurrency.to_string(), options.group.to_string());
+    let [concurrency, group, linger] =
+        [options.concurrency.to_string(), options.group.to_string(), options.linger.to_string()];
     let server = ["bare", "--listen", "127.0.0.1:0", "--stub", &far.url, "--database", &database];
-    let tuned = ["--concurrency", &concurrency, "--group", &group];
+    let tuned = ["--concurrency", &concurrency, "--group", &group, "--linger", &linger];
     let server = Part::start(&[&server[..], &tuned[..]].concat()).await?;
     let whom = server.url.trim_start_matches("http://").to_owned();
     Connection::open(&far.url).await?.send("POST", &format!("/signal/{whom}")).await?;
