@@ -2,7 +2,7 @@
 
 use crate::{Engine, Result};
 use std::time::Duration;
-use store::{ClaimAsk, Claimed, LetGo, fail_point};
+use store::{ClaimAsk, Claimed, LetGo, Moment, fail_point};
 
 /// How old the freeze switches may be when rows are taken.
 const FREEZE_AGE: Duration = Duration::from_secs(1);
@@ -20,10 +20,20 @@ impl Engine {
         if self.freezes_older_than(FREEZE_AGE) {
             self.refresh_freezes().await?;
         }
-        let (closed_lanes, per_lane) = self.lanes.closed(&self.rules, now.real);
-        let ask = ClaimAsk { limit: room, closed_lanes, per_lane, lease: self.rules.lease, now: now.business };
         fail_point("claim");
-        Ok(self.store.claim(ask).await?)
+        Ok(self.store.claim(self.claim_ask(room, now)).await?)
+    }
+
+    fn claim_ask(&self, limit: usize, now: Moment) -> ClaimAsk {
+        let (closed_lanes, per_lane) = self.lanes.closed(&self.rules, now.real);
+        ClaimAsk { limit, closed_lanes, per_lane, lease: self.rules.lease, now: now.business }
+    }
+
+    /// What may be claimed at the door, by the transaction that makes it due. Nothing while this process stops, or does not know what
+    /// is frozen now.
+    pub(crate) fn door_ask(&self, limit: usize) -> Option<ClaimAsk> {
+        let shut = limit == 0 || self.stopping() || self.freezes_older_than(FREEZE_AGE * 2);
+        (!shut).then(|| self.claim_ask(limit, self.moment()))
     }
 
     /// Gives back rows that nobody has begun. Only a suspect's lease lapses instead: to give it back would clear it of a suspicion that

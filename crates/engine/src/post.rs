@@ -25,9 +25,7 @@ pub struct Ask<'a> {
 impl Engine {
     /// Makes a message durable and rings.
     pub async fn post(&self, post: Post) -> Result<Posted> {
-        let posted = self.intake.post(self, post).await?;
-        self.bell.ring();
-        Ok(posted)
+        Ok(self.intake.post(self, post).await?)
     }
 
     /// Does one step of a case, and rings if it told the machine something. Whether it is done.

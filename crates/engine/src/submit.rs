@@ -69,9 +69,7 @@ impl Engine {
 
     /// Starts one machine, or finds the one that its business key has started before.
     pub async fn submit(&self, new: New) -> Result<Submitted> {
-        let submitted = self.intake.start(self, self.prepare(new)?).await?;
-        self.bell.ring();
-        Ok(submitted)
+        Ok(self.intake.start(self, self.prepare(new)?).await?)
     }
 
     /// Starts machines in one transaction, and answers in order.

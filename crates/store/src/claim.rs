@@ -57,6 +57,20 @@ update instance set claims = case when claims < 3 then claims + 1 else claims en
 returning id, workflow, tenant, account, business_key, address, parent, person, input, state, state_name, revision,
     head, token, claimed_until, claims, signals, lane, class, wake_at, created_at";
 
+/// By id alone: said with `token is null`, PostgreSQL would look for the ids among all due rows.
+const TAKE_FREE: &str = "-- instance.take
+update instance i set claims = i.claims + 1, token = x.token, claimed_until = levee_now() + x.lease, seen = i.signals
+from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) x(id, token, lease, now)
+where i.id = x.id and i.claimed_until is null and i.claims = 0 and i.wake_at <= x.now
+returning i.id, i.workflow, i.tenant, i.account, i.business_key, i.address, i.parent, i.person, i.input, i.state, i.state_name, i.revision,
+    i.head, i.token, i.claimed_until, i.claims, i.signals, i.lane, i.class, i.wake_at, i.created_at";
+
+const TAKE_FREE_LITE: &str = "-- instance.take
+update instance set claims = claims + 1, token = $2, claimed_until = $3, seen = signals
+where id = $1 and claimed_until is null and claims = 0 and wake_at <= $4
+returning id, workflow, tenant, account, business_key, address, parent, person, input, state, state_name, revision,
+    head, token, claimed_until, claims, signals, lane, class, wake_at, created_at";
+
 impl Sql {
     pub(crate) async fn claim(&self, ask: ClaimAsk) -> Result<Vec<Claimed>> {
         let (ask, token) = (Arc::new(ask), Uuid::new_v4());
@@ -95,7 +109,7 @@ impl Sql {
 async fn claim(c: &mut Conn, ask: &ClaimAsk, token: Uuid, real: Time) -> Outcome<Vec<Claimed>> {
     let lease = i64::try_from(ask.lease.as_millis()).unwrap_or(i64::MAX);
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX / 8).min(i64::MAX / 8);
-    let mut rows = match c {
+    let rows = match c {
         Conn::Pg(_) => {
             let limits: [Value; 2] = [count(ask.limit).into(), count(ask.per_lane).into()];
             let [limit, per_lane] = limits;
@@ -110,6 +124,29 @@ async fn claim(c: &mut Conn, ask: &ClaimAsk, token: Uuid, real: Time) -> Outcome
             c.each("", TAKE, rows).await?
         }
     };
+    with_letters(c, rows).await
+}
+
+/// Claims those of these rows that are due and that nobody has claimed since their last transition, inside the transaction that made
+/// them due: its locks are ours.
+pub(crate) async fn take(c: &mut Conn, mut due: Vec<Candidate>, ask: &ClaimAsk, real: Time) -> Outcome<Vec<Claimed>> {
+    due.retain(|row| row.wake_at <= ask.now && !ask.closed_lanes.contains(&row.lane));
+    if due.is_empty() || ask.limit == 0 {
+        return Ok(Vec::new());
+    }
+    let token = Uuid::new_v4();
+    let lease = i64::try_from(ask.lease.as_millis()).unwrap_or(i64::MAX);
+    let until = match c {
+        Conn::Pg(_) => lease,
+        Conn::Lite(_) => real.millis().saturating_add(lease),
+    };
+    let chosen = rank::choose(due, ask).into_iter();
+    let chosen = chosen.map(|id| vec![id.into(), token.into(), until.into(), ask.now.into()]).collect();
+    let rows = c.each(TAKE_FREE, TAKE_FREE_LITE, chosen).await?;
+    with_letters(c, rows).await
+}
+
+async fn with_letters(c: &mut Conn, mut rows: Vec<Row>) -> Outcome<Vec<Claimed>> {
     rows.sort_by_cached_key(|row| {
         (row.get::<i64>("class").ok(), row.get::<i64>("wake_at").ok(), row.get::<Uuid>("id").ok())
     });
@@ -159,7 +196,7 @@ async fn due(c: &mut Conn, ask: &ClaimAsk, real: Time) -> Outcome<Vec<Candidate>
     Ok(candidates.into_iter().filter(|c| !ask.closed_lanes.contains(&c.lane)).collect())
 }
 
-fn candidate(row: &Row) -> Result<Candidate> {
+pub(crate) fn candidate(row: &Row) -> Result<Candidate> {
     Ok(Candidate {
         id: row.get("id")?,
         lane: row.get("lane")?,

@@ -1,8 +1,9 @@
 //! Posts: durable before they are acknowledged, found by their machine whenever it comes (S-F).
 
+use crate::rank::Candidate;
 use crate::sql::{Conn, Into, Outcome, Row, Value, among};
 use crate::vault::Place;
-use crate::{Letter, NewInstance, Orphan, Post, Posted, Result, Sql, Target};
+use crate::{ClaimAsk, Claimed, Letter, NewInstance, Orphan, Post, Posted, Result, Sql, Target, claim};
 use domain::{InstanceId, Time};
 use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -45,7 +46,7 @@ pub(crate) async fn hold_addresses(c: &mut Conn, addresses: Vec<String>, hold: H
 }
 
 impl Sql {
-    pub(crate) async fn post(&self, posts: Vec<Post>) -> Result<Vec<Posted>> {
+    pub(crate) async fn post(&self, posts: Vec<Post>, take: Option<ClaimAsk>) -> Result<(Vec<Posted>, Vec<Claimed>)> {
         let mut sealed = Vec::with_capacity(posts.len());
         for post in &posts {
             let place = Place { tenant: &post.tenant, table: "inbox", column: "raw", row: post.id };
@@ -54,11 +55,19 @@ impl Sql {
                 None => None,
             });
         }
-        let posts = Arc::new((posts, sealed));
+        let (work, clock) = (Arc::new((posts, sealed, take)), self.clock.clone());
         self.pool
             .write(move |c| {
-                let posts = posts.clone();
-                Box::pin(async move { deliver(c, &posts.0, &posts.1).await })
+                let (work, real) = (work.clone(), clock.real());
+                Box::pin(async move {
+                    let (posts, sealed, take) = &*work;
+                    let (posted, rung) = deliver(c, posts, sealed).await?;
+                    let claimed = match take {
+                        Some(ask) => claim::take(c, rung, ask, real).await?,
+                        None => Vec::new(),
+                    };
+                    Ok((posted, claimed))
+                })
             })
             .await
     }
@@ -90,7 +99,12 @@ pub(crate) fn read(row: &Row) -> Result<Letter> {
     Ok(Letter { id: row.get("id")?, event: row.json("event")?, source: row.get("source")?, at: row.time("at")? })
 }
 
-pub(crate) async fn deliver(c: &mut Conn, posts: &[Post], sealed: &[Option<Vec<u8>>]) -> Outcome<Vec<Posted>> {
+/// Answers each post, and which machines were rung that nobody has claimed since their last transition.
+pub(crate) async fn deliver(
+    c: &mut Conn,
+    posts: &[Post],
+    sealed: &[Option<Vec<u8>>],
+) -> Outcome<(Vec<Posted>, Vec<Candidate>)> {
     let mut homes = resolve(c, posts).await?;
     let lost: Vec<String> =
         posts.iter().filter(|p| !homes.contains_key(&name_of(&p.to))).map(|p| name_of(&p.to)).collect();
@@ -120,7 +134,7 @@ pub(crate) async fn deliver(c: &mut Conn, posts: &[Post], sealed: &[Option<Vec<u
     let mut kept = fresh.clone();
     // Two copies of one callback are one row, and ring once.
     let new: Vec<&Post> = posts.iter().filter(|post| fresh.remove(&post.id)).collect();
-    ring(c, new.iter().filter_map(|post| Some((*homes.get(&name_of(&post.to))?, post.at)))).await?;
+    let rung = ring(c, new.iter().filter_map(|post| Some((*homes.get(&name_of(&post.to))?, post.at)))).await?;
     // A repeat after a COMMIT of unknown outcome finds its own row: stored, not a duplicate.
     if new.len() < posts.len() {
         let sql = format!("-- inbox.kept\nselect id from inbox where {}", among(c, "id", 1));
@@ -133,7 +147,7 @@ pub(crate) async fn deliver(c: &mut Conn, posts: &[Post], sealed: &[Option<Vec<u
         (true, true) => Posted::Stored,
         (true, false) => Posted::Orphan,
     };
-    Ok(posts.iter().map(answer).collect())
+    Ok((posts.iter().map(answer).collect(), rung))
 }
 
 fn name_of(to: &Target) -> String {
@@ -168,8 +182,9 @@ async fn resolve(c: &mut Conn, posts: &[Post]) -> Outcome<HashMap<String, Instan
     Ok(homes)
 }
 
-/// Counts posts on their machines and pulls them due. A claimed machine's commit or release sees the count and keeps it due.
-pub(crate) async fn ring(c: &mut Conn, posts: impl Iterator<Item = (InstanceId, Time)>) -> Outcome<()> {
+/// Counts posts on their machines and pulls them due. A claimed machine's commit or release sees the count and keeps it due. Answers
+/// those that nobody has claimed since their last transition.
+pub(crate) async fn ring(c: &mut Conn, posts: impl Iterator<Item = (InstanceId, Time)>) -> Outcome<Vec<Candidate>> {
     let mut rings: BTreeMap<InstanceId, (i64, Time)> = BTreeMap::new();
     for (id, at) in posts {
         let ring = rings.entry(id).or_insert((0, at));
@@ -180,11 +195,22 @@ pub(crate) async fn ring(c: &mut Conn, posts: impl Iterator<Item = (InstanceId, 
     }
     let pg = "-- instance.ring\nupdate instance i set signals = i.signals + x.n, \
               wake_at = case when i.wake_at is null or i.wake_at > x.at then x.at else i.wake_at end \
-              from unnest($1::uuid[], $2::bigint[], $3::bigint[]) x(id, n, at) where i.id = x.id";
+              from unnest($1::uuid[], $2::bigint[], $3::bigint[]) x(id, n, at) where i.id = x.id \
+              returning i.id, i.lane, i.class, i.tenant, i.wake_at, i.token, i.claims";
     let lite = "-- instance.ring\nupdate instance set signals = signals + $2, \
-                wake_at = case when wake_at is null or wake_at > $3 then $3 else wake_at end where id = $1";
+                wake_at = case when wake_at is null or wake_at > $3 then $3 else wake_at end where id = $1 \
+                returning id, lane, class, tenant, wake_at, token, claims";
     let rows = rings.into_iter().map(|(id, (n, at))| vec![id.into(), n.into(), at.into()]).collect();
-    c.each(pg, lite, rows).await.map(|_| ())
+    let free = |row: &Row| -> Result<bool> {
+        Ok(row.get::<Option<Uuid>>("token")?.is_none() && row.get::<i64>("claims")? == 0)
+    };
+    let mut rung = Vec::new();
+    for row in c.each(pg, lite, rows).await? {
+        if free(&row)? {
+            rung.push(claim::candidate(&row)?);
+        }
+    }
+    Ok(rung)
 }
 
 /// Locks machines in order of ids, so that groups never deadlock.
@@ -215,5 +241,5 @@ pub(crate) async fn adopt(c: &mut Conn, news: &[&NewInstance]) -> Outcome<()> {
     let adopted = c.each(pg, lite, news.iter().map(|n| vec![n.id.into(), n.at.into()]).collect()).await?;
     let adopted: Vec<(InstanceId, Time)> =
         adopted.iter().map(|row| Ok((row.id("instance")?, row.time("at")?))).collect::<Result<_>>()?;
-    ring(c, adopted.into_iter()).await
+    ring(c, adopted.into_iter()).await.map(|_| ())
 }

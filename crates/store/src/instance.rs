@@ -1,8 +1,11 @@
 //! Machines: inserting them with what came before them, and reading them.
 
+use crate::rank::Candidate;
 use crate::sql::{Conn, Fail, Into, Outcome, Row, Value, among};
 use crate::writes::{self, Owner};
-use crate::{Error, Filter, Held, Instance, NewInstance, Result, Sql, Submitted, chain, inbox};
+use crate::{
+    ClaimAsk, Claimed, Error, Filter, Held, Instance, NewInstance, Result, Sql, Submitted, chain, claim, inbox,
+};
 use domain::InstanceId;
 use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -33,12 +36,29 @@ const COLUMNS: &str = "id, workflow, tenant, account, business_key, address, par
                        head, wake_at, lane, claims, claimed_until, created_at, updated_at";
 
 impl Sql {
-    pub(crate) async fn submit(&self, instances: Vec<NewInstance>) -> Result<Vec<Submitted>> {
-        let instances = Arc::new(instances);
+    pub(crate) async fn submit(
+        &self,
+        instances: Vec<NewInstance>,
+        take: Option<ClaimAsk>,
+    ) -> Result<(Vec<Submitted>, Vec<Claimed>)> {
+        let (work, clock) = (Arc::new((instances, take)), self.clock.clone());
         self.pool
             .write(move |c| {
-                let instances = instances.clone();
-                Box::pin(async move { insert(c, &instances).await })
+                let (work, real) = (work.clone(), clock.real());
+                Box::pin(async move {
+                    let (instances, take) = &*work;
+                    let submitted = insert(c, instances).await?;
+                    let created = instances.iter().zip(&submitted);
+                    let created = created.filter(|(new, answer)| **answer == Submitted::Created(new.id));
+                    let claimed = match take {
+                        Some(ask) => {
+                            let due = created.filter_map(|(new, _)| candidate(new)).collect();
+                            claim::take(c, due, ask, real).await?
+                        }
+                        None => Vec::new(),
+                    };
+                    Ok((submitted, claimed))
+                })
             })
             .await
     }
@@ -171,6 +191,11 @@ pub(crate) async fn insert(c: &mut Conn, news: &[NewInstance]) -> Outcome<Vec<Su
             }
         })
         .collect()
+}
+
+fn candidate(new: &NewInstance) -> Option<Candidate> {
+    let (lane, tenant) = (new.due.lane.clone(), new.tenant.clone());
+    Some(Candidate { id: new.id.0, lane, class: new.due.class.into(), tenant, wake_at: new.due.wake_at? })
 }
 
 type Key = (String, String, String);

@@ -12,10 +12,20 @@ use uuid::Uuid;
 impl Store {
     /// Inserts machines with their first history line in one transaction, one statement per table, and answers in order. Posts that came before them are adopted by address; a machine with a [`crate::Guard`] whose key is taken starts in its `held` state.
     pub async fn submit(&self, instances: Vec<NewInstance>) -> Result<Vec<Submitted>> {
+        Ok(self.submit_and_take(instances, None).await?.0)
+    }
+
+    /// The same, and claims in the same transaction those of the new machines that are due, as [`Self::claim`] would have them: by the
+    /// ask's lanes and limits, counted before this answers.
+    pub async fn submit_and_take(
+        &self,
+        instances: Vec<NewInstance>,
+        take: Option<ClaimAsk>,
+    ) -> Result<(Vec<Submitted>, Vec<Claimed>)> {
         let work = async {
             match &self.inner {
-                Inner::Sql(sql) => sql.submit(instances).await,
-                Inner::Memory(memory) => memory.lock().submit(instances),
+                Inner::Sql(sql) => sql.submit(instances, take).await,
+                Inner::Memory(memory) => memory.lock().submit(instances, take),
             }
         };
         self.touch(Touch::Submit, work).await
@@ -23,10 +33,15 @@ impl Store {
 
     /// Makes messages durable, once per (tenant, dedupe), and pulls their addressees' `wake_at` to now. When this answers, they may be acknowledged (S-F).
     pub async fn post(&self, posts: Vec<Post>) -> Result<Vec<Posted>> {
+        Ok(self.post_and_take(posts, None).await?.0)
+    }
+
+    /// The same, and claims in the same transaction those of the machines it rings that nobody holds, as in [`Self::submit_and_take`].
+    pub async fn post_and_take(&self, posts: Vec<Post>, take: Option<ClaimAsk>) -> Result<(Vec<Posted>, Vec<Claimed>)> {
         let work = async {
             match &self.inner {
-                Inner::Sql(sql) => sql.post(posts).await,
-                Inner::Memory(memory) => memory.lock().post(posts),
+                Inner::Sql(sql) => sql.post(posts, take).await,
+                Inner::Memory(memory) => memory.lock().post(posts, take),
             }
         };
         self.touch(Touch::Post, work).await

@@ -72,6 +72,7 @@ pub async fn run(engine: Engine, stop: CancellationToken, options: Options) -> R
         Ok(())
     };
     let (hand_over, rows) = mpsc::channel(options.concurrency.div_ceil(2));
+    engine.intake.hand_to(hand_over.downgrade());
     let (committer, committers) = committers(&engine, &options);
     let pace = fetch::Pace { poll: options.poll, linger: options.linger };
     let fetcher = tokio::spawn(fetch::fetch(engine.clone(), hand_over, helpers.clone(), pace));

@@ -10,11 +10,22 @@ use crate::{
 };
 use domain::{InstanceId, Time};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 impl World {
-    pub(crate) fn submit(&mut self, instances: Vec<NewInstance>) -> Result<Vec<Submitted>> {
-        self.atomically(|world| world.insert(&instances))
+    pub(crate) fn submit(
+        &mut self,
+        instances: Vec<NewInstance>,
+        take: Option<ClaimAsk>,
+    ) -> Result<(Vec<Submitted>, Vec<Claimed>)> {
+        let submitted = self.atomically(|world| world.insert(&instances))?;
+        let created = submitted.iter().filter_map(|answer| match answer {
+            Submitted::Created(id) => Some(*id),
+            Submitted::Known(_) | Submitted::Differs(_) => None,
+        });
+        let claimed = take.map(|ask| self.take(created.collect(), &ask)).unwrap_or_default();
+        Ok((submitted, claimed))
     }
 
     pub(super) fn insert(&mut self, news: &[NewInstance]) -> Result<Vec<Submitted>> {
@@ -108,8 +119,23 @@ impl World {
         });
     }
 
-    pub(crate) fn post(&mut self, posts: Vec<Post>) -> Result<Vec<Posted>> {
-        self.atomically(|world| Ok(posts.into_iter().map(|post| world.deliver(post)).collect()))
+    pub(crate) fn post(&mut self, posts: Vec<Post>, take: Option<ClaimAsk>) -> Result<(Vec<Posted>, Vec<Claimed>)> {
+        let letters: Vec<Uuid> = posts.iter().map(|post| post.id).filter(|id| !self.inbox.has(id)).collect();
+        let posted = self.atomically(|world| Ok(posts.into_iter().map(|post| world.deliver(post)).collect()))?;
+        let rung = letters.iter().filter_map(|id| self.inbox.get(id)?.instance).collect();
+        let claimed = take.map(|ask| self.take(rung, &ask)).unwrap_or_default();
+        Ok((posted, claimed))
+    }
+
+    /// Those of these that are due and that nobody has claimed since their last transition.
+    fn take(&mut self, ids: BTreeSet<InstanceId>, ask: &ClaimAsk) -> Vec<Claimed> {
+        if ids.is_empty() || ask.limit == 0 {
+            return Vec::new();
+        }
+        let free = |machine: &&Machine| machine.token.is_none() && machine.row.claims == 0;
+        let due = ids.iter().filter_map(|id| self.machines.get(id)).filter(free).filter_map(candidate);
+        let due = due.filter(|row| row.wake_at <= ask.now && !ask.closed_lanes.contains(&row.lane)).collect();
+        self.hold(due, ask)
     }
 
     pub(super) fn deliver(&mut self, post: Post) -> Posted {
@@ -149,9 +175,13 @@ impl World {
     }
 
     pub(crate) fn claim(&mut self, ask: ClaimAsk) -> Result<Vec<Claimed>> {
+        Ok(self.hold(self.due(&ask), &ask))
+    }
+
+    fn hold(&mut self, due: Vec<Candidate>, ask: &ClaimAsk) -> Vec<Claimed> {
         self.claims += 1;
         let token = Uuid::from_u128(self.claims);
-        let chosen = rank::choose(self.due(&ask), &ask);
+        let chosen = rank::choose(due, ask);
         let until = self.clock.real() + ask.lease;
         for id in &chosen {
             self.machines.change_for_good(&InstanceId(*id), |machine| {
@@ -167,7 +197,7 @@ impl World {
         let mut claimed: Vec<(i16, Option<Time>, Claimed)> =
             machines.map(|m| (m.class, m.row.wake_at, self.claimed(m, token))).collect();
         claimed.sort_by_key(|(class, wake_at, claimed)| (*class, *wake_at, claimed.id));
-        Ok(claimed.into_iter().map(|(.., claimed)| claimed).collect())
+        claimed.into_iter().map(|(.., claimed)| claimed).collect()
     }
 
     fn due(&self, ask: &ClaimAsk) -> Vec<Candidate> {

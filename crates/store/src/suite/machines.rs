@@ -66,7 +66,7 @@ async fn an_address_belongs_to_one_machine() {
     }
 }
 
-fn guarded(key: &str) -> NewInstance {
+pub(super) fn guarded(key: &str) -> NewInstance {
     let task = Write::OpenTask(OpenTask { id: ids::draw(t(0)), kind: "duplicate".into(), sla_at: t(99), at: t(0) });
     let emit = Write::Emit { topic: "held".into(), body: json!({}) };
     let (state_name, state) = ("held".to_owned(), json!("Held"));

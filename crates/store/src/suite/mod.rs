@@ -2,6 +2,7 @@
 
 mod machines;
 mod claims;
+mod door;
 mod commits;
 mod permits;
 mod rules;
