@@ -29,5 +29,7 @@ mod stop;
 mod doctor;
 /// The first command of the README.
 mod demo;
+/// The benchmark counts what it says, and other drivers can drive it.
+mod bench;
 /// What must never be seen anywhere.
 mod secrets;

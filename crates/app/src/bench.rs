@@ -47,6 +47,9 @@ pub(crate) struct Bare {
     /// Seconds of the latency run, at 50 lifecycles a second; 0 leaves it out.
     #[arg(long, default_value_t = 20, value_name = "S")]
     latency_seconds: u64,
+    /// Seconds for each of PostgreSQL's own limits beside it; 0 leaves them out.
+    #[arg(long, default_value_t = 10, value_name = "S")]
+    floor_seconds: u64,
     /// Rows driven at once by the server.
     #[arg(long, default_value_t = 1024, value_name = "N")]
     concurrency: usize,

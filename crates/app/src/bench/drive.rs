@@ -25,8 +25,6 @@ const PER_SECOND: u64 = 50;
 const WARM_UP: usize = 2000;
 /// PostgreSQL's processes hand their counts in about once a second.
 const COUNTS_ARRIVE: Duration = Duration::from_millis(1500);
-/// For each limit beside it.
-const FLOOR_SECONDS: u64 = 10;
 /// Nothing is done for so long: something is wrong.
 const STUCK: Duration = Duration::from_secs(30);
 
@@ -71,10 +69,10 @@ pub(super) async fn bare(options: &Bare, output: &Output) -> Result<ExitCode> {
 
     let latency = if options.latency_seconds == 0 { None } else { Some(drive.latency(options, &disk).await?) };
     drop(drive);
-    let url = database.clone();
-    let floors = match kind(&database) {
-        "sqlite" => None,
-        _ => tokio::task::spawn_blocking(move || floor::measure(&url, FLOOR_SECONDS)).await??,
+    let (url, seconds) = (database.clone(), options.floor_seconds);
+    let floors = match (kind(&database), seconds) {
+        ("sqlite", _) | (_, 0) => None,
+        _ => tokio::task::spawn_blocking(move || floor::measure(&url, seconds)).await??,
     };
     Report { database: kind(&database).to_owned(), rate, latency, floors }.print(output);
     Ok(ExitCode::SUCCESS)
