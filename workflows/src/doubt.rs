@@ -2,7 +2,8 @@
 //!
 //! Probes start at once and a positive answer counts at once. Only *negative* probes must start after the quarantine, and the
 //! required two must lie apart; then, and only then, the identical call may go again (S-G). Looking is never capped: its pace
-//! decays, and after a while a person is told.
+//! decays, to once a day where nothing can be lost any more, and after a while a person is told. What was sent in vain before waits
+//! longer before it goes again.
 
 use crate::Params;
 use domain::Time;
@@ -36,19 +37,28 @@ pub struct Doubt {
     /// How often the call has left, as far as is known.
     #[serde(default)]
     pub sends: u32,
+    /// How often the quarantine is doubled.
+    #[serde(default)]
+    pub doublings: u32,
 }
 
 impl Doubt {
     /// In doubt since `last_sent`, its `sends`-th send: look at once.
     pub fn new(last_sent: Time, now: Time, sends: u32) -> Self {
-        Self { last_sent, asked: 0, negatives: 0, last_negative: None, look_at: now, sends }
+        let doublings = sends.saturating_sub(1).min(DOUBLINGS_MAX);
+        Self { last_sent, asked: 0, negatives: 0, last_negative: None, look_at: now, sends, doublings }
+    }
+
+    /// Something must be settled by a deadline: sends follow each other closely enough to meet the window in which the provider is
+    /// there (A1).
+    pub fn hurried(self) -> Self {
+        Self { doublings: self.doublings.min(1), ..self }
     }
 
     /// The first negative look that counts is asked after so long. What was sent in vain before waits longer each time: a provider
     /// that swallows a call, or refuses it with a code of no table, is not called every few minutes for days (I29).
     fn quarantine(&self, params: &Params) -> Duration {
-        let doublings = self.sends.saturating_sub(1).min(DOUBLINGS_MAX);
-        params.quarantine * 2_u32.pow(doublings)
+        params.quarantine * 2_u32.pow(self.doublings.min(DOUBLINGS_MAX))
     }
 
     /// A look that settled nothing.
@@ -172,6 +182,9 @@ mod tests {
         for (sends, minutes) in [(0, 5), (1, 5), (2, 10), (3, 20), (6, 160), (60, 160)] {
             assert!(!opens(sends, minutes * 60 - 1) && opens(sends, minutes * 60), "{sends}");
         }
+        let hurried = Doubt::new(at(0), at(0), 60).hurried();
+        assert_eq!(hurried.quarantine(&params), params.quarantine * 2);
+        assert!(hurried.quarantine(&params) <= params.provider_window, "the window is met (A1)");
     }
 
     #[test]

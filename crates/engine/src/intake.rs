@@ -89,12 +89,12 @@ pub async fn take_group(engine: &Engine, group: Vec<Arrival>) {
     // Seats are taken before the rows are: what is claimed is never without one.
     let mut seats = worker.as_ref().and_then(|rows| rows.try_reserve_many(came.min(rows.capacity())).ok());
     let free = seats.as_ref().map_or(0, ExactSizeIterator::len);
-    let for_starts = free.min(starts.len());
-    let (starts, posts) = tokio::join!(
-        submit(engine, starts, engine.door_ask(for_starts)),
-        deliver(engine, posts, engine.door_ask(free - for_starts)),
+    // What is under way goes before what is new.
+    let for_posts = free.min(posts.len());
+    let ((starts, fresh), (posts, rung)) = tokio::join!(
+        submit(engine, starts, engine.door_ask(free - for_posts)),
+        deliver(engine, posts, engine.door_ask(for_posts)),
     );
-    let ((starts, fresh), (posts, rung)) = (starts, posts);
     // Who no longer waits asks again, and finds what is durable.
     started.into_iter().zip(starts).for_each(|(done, answer)| drop(done.send(answer)));
     posted.into_iter().zip(posts).for_each(|(done, answer)| drop(done.send(answer)));

@@ -91,7 +91,7 @@ impl Sql {
             let address = address.map_or_else(|| row.id("instance").map(|id| id.to_string()), Ok)?;
             Ok(Orphan { tenant: row.get("tenant")?, address, letter: read(row)? })
         };
-        self.all(sql, vec![older_than.into()]).await?.iter().map(read).collect()
+        self.scan(sql, vec![older_than.into()]).await?.iter().map(read).collect()
     }
 }
 

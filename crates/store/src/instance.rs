@@ -1,10 +1,9 @@
 //! Machines: inserting them with what came before them, and reading them.
 
-use crate::rank::Candidate;
 use crate::sql::{Conn, Fail, Into, Outcome, Row, Value, among};
 use crate::writes::{self, Owner};
 use crate::{
-    ClaimAsk, Claimed, Error, Filter, Held, Instance, NewInstance, Result, Sql, Submitted, chain, claim, inbox,
+    ClaimAsk, Claimed, Error, Filter, Held, Instance, NewInstance, Result, Sql, Submitted, chain, claim, inbox, rank,
 };
 use domain::InstanceId;
 use sqlx::AssertSqlSafe;
@@ -46,13 +45,14 @@ impl Sql {
             .write(move |c| {
                 let (work, real) = (work.clone(), clock.real());
                 Box::pin(async move {
+                    // Never claimed twice: what a lost COMMIT has claimed is known when this is repeated, and its lease lapses.
                     let (instances, take) = &*work;
                     let submitted = insert(c, instances).await?;
                     let created = instances.iter().zip(&submitted);
                     let created = created.filter(|(new, answer)| **answer == Submitted::Created(new.id));
                     let claimed = match take {
                         Some(ask) => {
-                            let due = created.filter_map(|(new, _)| candidate(new)).collect();
+                            let due = created.filter_map(|(new, _)| rank::new(new)).collect();
                             claim::take(c, due, ask, real).await?
                         }
                         None => Vec::new(),
@@ -191,11 +191,6 @@ pub(crate) async fn insert(c: &mut Conn, news: &[NewInstance]) -> Outcome<Vec<Su
             }
         })
         .collect()
-}
-
-fn candidate(new: &NewInstance) -> Option<Candidate> {
-    let (lane, tenant) = (new.due.lane.clone(), new.tenant.clone());
-    Some(Candidate { id: new.id.0, lane, class: new.due.class.into(), tenant, wake_at: new.due.wake_at? })
 }
 
 type Key = (String, String, String);

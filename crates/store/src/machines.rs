@@ -15,8 +15,8 @@ impl Store {
         Ok(self.submit_and_take(instances, None).await?.0)
     }
 
-    /// The same, and claims in the same transaction those of the new machines that are due, as [`Self::claim`] would have them: by the
-    /// ask's lanes and limits, counted before this answers.
+    /// The same, and claims in the same transaction those of the new machines that are due, by the ask's lanes and limits and counted
+    /// before this answers. What else is due is not looked at, and what was claimed before in its state is left to [`Self::claim`].
     pub async fn submit_and_take(
         &self,
         instances: Vec<NewInstance>,

@@ -1,6 +1,6 @@
 //! Who goes first among due machines: one rule for all three databases (PostgreSQL says the same in SQL).
 
-use crate::ClaimAsk;
+use crate::{ClaimAsk, NewInstance};
 use domain::Time;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -13,6 +13,12 @@ pub(crate) struct Candidate {
     pub(crate) class: i64,
     pub(crate) tenant: String,
     pub(crate) wake_at: Time,
+}
+
+/// A new machine as it wants to wait; where its guard holds it, the row says otherwise, and is not taken.
+pub(crate) fn new(new: &NewInstance) -> Option<Candidate> {
+    let (lane, tenant) = (new.due.lane.clone(), new.tenant.clone());
+    Some(Candidate { id: new.id.0, lane, class: new.due.class.into(), tenant, wake_at: new.due.wake_at? })
 }
 
 /// At least this share of a claim goes to every class that has due machines.

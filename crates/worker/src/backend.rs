@@ -7,6 +7,7 @@ use apalis_core::backend::{BackendConfig, finalize::Ephemeral};
 use engine::{Claimed, Engine};
 use futures::future::BoxFuture;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
@@ -27,11 +28,14 @@ impl Rows {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).poll_recv(cx)
     }
 
-    /// Takes no more, and empties the channel.
-    fn close(&self) -> Vec<Claimed> {
-        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rows.close();
-        std::iter::from_fn(|| rows.try_recv().ok()).collect()
+    /// Takes no more, and waits for what is already promised a seat: until the channel is empty and nobody holds a seat in it.
+    async fn close(self) -> Vec<Claimed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).close();
+        let mut left = Vec::new();
+        while let Some(row) = poll_fn(|cx| self.poll(cx)).await {
+            left.push(row);
+        }
+        left
     }
 }
 
@@ -59,8 +63,8 @@ impl Backend for Due {
     fn poll_close(&mut self, cx: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), Infallible>> {
         let (engine, rows) = (&self.engine, &self.rows);
         let closing = self.closing.get_or_insert_with(|| {
-            let (engine, left) = (engine.clone(), rows.close());
-            Box::pin(async move { give_back(&engine, left).await })
+            let (engine, rows) = (engine.clone(), rows.clone());
+            Box::pin(async move { give_back(&engine, rows.close().await).await })
         });
         closing.as_mut().poll(cx).map(Ok)
     }

@@ -21,14 +21,15 @@ pub(crate) struct Pace {
 /// just behind: they are waited for a little, as in a group commit.
 pub(crate) async fn fetch(engine: Engine, rows: mpsc::Sender<Claimed>, stop: CancellationToken, pace: Pace) {
     let mut back_off = BACK_OFF_FIRST;
-    while let Some(room) = stop.run_until_cancelled(room(&rows)).await.flatten() {
+    while let Some(seats) = stop.run_until_cancelled(seats(&rows)).await.flatten() {
         // Not cut short by the stop: what a dropped claim has taken would lie idle for a lease.
-        let pause = match engine.claim(room).await {
+        let pause = match engine.claim(seats.len()).await {
             Ok(claimed) if claimed.is_empty() => Duration::ZERO,
             Ok(claimed) => {
                 back_off = BACK_OFF_FIRST;
                 let several = claimed.len() > 1;
-                hand_over(&engine, &rows, claimed).await;
+                // Whoever closes the channel meanwhile waits for these seats.
+                seats.into_iter().zip(claimed).for_each(|(seat, row)| seat.send(row));
                 if several {
                     stop.run_until_cancelled(sleep(pace.linger)).await;
                 }
@@ -52,21 +53,12 @@ pub(crate) async fn fetch(engine: Engine, rows: mpsc::Sender<Claimed>, stop: Can
     }
 }
 
-/// Room for a claim that is worth its flush: a quarter of the channel. `None` when nobody reads it any more.
-async fn room(rows: &mpsc::Sender<Claimed>) -> Option<usize> {
-    let enough = (rows.max_capacity() / 4).max(1);
-    drop(rows.reserve_many(enough).await.ok()?);
-    Some(rows.capacity())
-}
-
-async fn hand_over(engine: &Engine, rows: &mpsc::Sender<Claimed>, claimed: Vec<Claimed>) {
-    let mut left = Vec::new();
-    for row in claimed {
-        if let Err(refused) = rows.send(row).await {
-            left.push(refused.0);
-        }
-    }
-    give_back(engine, left).await;
+/// Seats for a claim that is worth its flush, a quarter of the channel and whatever else is free: held while it is made, so that
+/// nothing is claimed without one. `None` when nobody reads it any more.
+async fn seats(rows: &mpsc::Sender<Claimed>) -> Option<Vec<mpsc::Permit<'_, Claimed>>> {
+    let mut seats: Vec<_> = rows.reserve_many((rows.max_capacity() / 4).max(1)).await.ok()?.collect();
+    seats.extend(rows.try_reserve_many(rows.capacity()).ok().into_iter().flatten());
+    Some(seats)
 }
 
 /// Rows nobody has begun go back to the fleet at once.

@@ -73,7 +73,9 @@ pub async fn run(engine: Engine, stop: CancellationToken, options: Options) -> R
     };
     let (hand_over, rows) = mpsc::channel(options.concurrency.div_ceil(2));
     engine.intake.hand_to(hand_over.downgrade());
-    let (committer, committers) = committers(&engine, &options);
+    let (turns, committers) =
+        gather::spawn(&engine, &options, |engine, group| async move { commit_group(&engine, group).await });
+    let committer = Committer::Grouped(turns);
     let pace = fetch::Pace { poll: options.poll, linger: options.linger };
     let fetcher = tokio::spawn(fetch::fetch(engine.clone(), hand_over, helpers.clone(), pace));
     let housekeeper = tokio::spawn(house::keep(engine.clone(), helpers.clone(), options.clone()));
@@ -94,21 +96,6 @@ pub async fn run(engine: Engine, stop: CancellationToken, options: Options) -> R
         Some(Ok(())) | None if told => Ok(()),
         Some(Ok(())) | None => Err(Error::Ended),
     }
-}
-
-fn committers(engine: &Engine, options: &Options) -> (Committer, Vec<JoinHandle<()>>) {
-    let (gather, queue) = mpsc::channel(options.group);
-    let queue = Arc::new(tokio::sync::Mutex::new(queue));
-    let commit = || {
-        let engine = engine.clone();
-        let write = move |group| {
-            let engine = engine.clone();
-            async move { commit_group(&engine, group).await }
-        };
-        tokio::spawn(gather::gather(queue.clone(), options.group, options.linger, write))
-    };
-    let tasks = (0..options.committers.max(1)).map(|_| commit()).collect();
-    (Committer::Grouped(gather), tasks)
 }
 
 /// The apalis worker. Every row runs in a task of its own (all cores, and a panic is that row's alone, F10); the limit stands

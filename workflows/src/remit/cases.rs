@@ -25,7 +25,8 @@ pub(super) const OF_ATTEMPT: &[&str] = &[
     "paid_at_out_of_range",
 ];
 /// Questions about a CONTINUE, answered once the levy runs.
-pub(super) const OF_CONFIRMING: &[&str] = &["deadline_near", "in_doubt", "confirm_frozen", "paid_at_ahead"];
+pub(super) const OF_CONFIRMING: &[&str] =
+    &["deadline_near", "in_doubt", "decision_in_vain", "confirm_frozen", "paid_at_ahead"];
 /// Questions that two persons' verdict on the levy answers.
 pub(super) const OF_A_VERDICT: &[&str] =
     &["contradiction", "levy_unproven", "auto_closed_paid", "confirm_refused", "cancel_refused", "internal_fault"];
@@ -45,6 +46,7 @@ pub(super) const NOTES: &[&str] = &[
 const OF_THE_WAY: &[&str] = &[
     "deadline_near",
     "in_doubt",
+    "decision_in_vain",
     "confirm_frozen",
     "paid_at_ahead",
     "payout_in_doubt",
@@ -201,6 +203,18 @@ impl Remit {
 }
 
 impl At {
+    /// How often our decision has left, or is about to.
+    pub(super) fn sends(&self) -> u32 {
+        if let At::Confirming { sends, .. }
+        | At::ConfirmInDoubt { sends, .. }
+        | At::Cancelling { sends }
+        | At::CancelInDoubt { sends, .. } = self
+        {
+            return *sends;
+        }
+        1
+    }
+
     /// As a parked remit keeps it. What was about to be sent may have been sent: on the way back it is proved before anything
     /// goes again (S-G).
     pub(super) fn set_aside(self, cx: &Cx<'_>) -> At {

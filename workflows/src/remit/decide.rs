@@ -178,7 +178,13 @@ impl Remit {
         Some(self.go(At::Cancelling { sends: 1 }).with(shut).with(Write::Decide(decision)))
     }
 
-    pub(super) fn acknowledged(mut self, sent_at: Time, cx: &Cx<'_>) -> Option<Next<Self>> {
+    /// Until D every send may be the one that is taken; past it nothing but the provider's patience is lost.
+    pub(super) fn doubt_of_continue(last_sent: Time, sends: u32, input: &Input, cx: &Cx<'_>) -> Doubt {
+        let doubt = Doubt::new(last_sent, cx.now, sends);
+        if cx.now < input.deadline { doubt.hurried() } else { doubt }
+    }
+
+    pub(super) fn acknowledged(mut self, sent_at: Time, input: &Input, cx: &Cx<'_>) -> Option<Next<Self>> {
         if matches!(self.at, At::Cancelling { .. }) {
             return Some(self.finish(At::Cancelled, cx));
         }
@@ -186,7 +192,7 @@ impl Remit {
             return None;
         }
         self.facts.look(0, cx);
-        let doubt = Doubt::new(sent_at, cx.now, 1);
+        let doubt = Self::doubt_of_continue(sent_at, self.at.sends(), input, cx);
         let running = cases::close(OF_CONFIRMING, "the levy is running", cx);
         Some(self.go(At::Levying { since: cx.now, sent_at, acknowledged: true, doubt }).with(running))
     }
@@ -195,10 +201,11 @@ impl Remit {
         self,
         last_sent: Time,
         refusal: Option<Refusal>,
+        input: &Input,
         cx: &Cx<'_>,
     ) -> Option<Next<Self>> {
         if let At::Confirming { sends, .. } = self.at {
-            let doubt = Doubt::new(last_sent, cx.now, sends);
+            let doubt = Self::doubt_of_continue(last_sent, sends, input, cx);
             return Some(self.go(At::ConfirmInDoubt { doubt, sends, refusal, acknowledged: false }));
         }
         let At::Cancelling { sends } = self.at else { return None };
@@ -214,7 +221,8 @@ impl Remit {
         }
         let (At::ConfirmInDoubt { sends, .. } | At::CancelInDoubt { sends, .. }) = self.at else { return None };
         let why = json!({"why": format!("sent {sends} times, and the provider keeps showing ACCEPT")});
-        let told = (sends == TELL_AFTER_SENDS).then(|| self.case("in_doubt", Severity::High, &[], why, input, cx));
+        let told =
+            (sends == TELL_AFTER_SENDS).then(|| self.case("decision_in_vain", Severity::High, &[], why, input, cx));
         let again = if matches!(self.at, At::ConfirmInDoubt { .. }) {
             At::Confirming { sends: sends + 1, seen_real: cx.real }
         } else {

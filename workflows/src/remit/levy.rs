@@ -59,7 +59,7 @@ impl Remit {
     fn applied(mut self, shown: Shown<'_>, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         let sent_at = self.facts.decided_at.unwrap_or(cx.now);
         self.facts.look(0, cx);
-        let doubt = Doubt::new(sent_at, cx.now, 1);
+        let doubt = Self::doubt_of_continue(sent_at, self.at.sends(), input, cx);
         let running = cases::close(OF_CONFIRMING, "the levy is running", cx);
         self.go(At::Levying { since: cx.now, sent_at, acknowledged: false, doubt })
             .with(running)
@@ -97,15 +97,10 @@ impl Remit {
             // One stale read lowers no belief (S-H, F57); a provider that keeps to it contradicts itself.
             return self.contradict("the levy ran, and the provider keeps showing ACCEPT", cx);
         }
-        let case = self.case(
-            "continue_not_applied",
-            Severity::High,
-            &[],
-            json!({"why": "acknowledged, and the provider keeps showing ACCEPT"}),
-            input,
-            cx,
-        );
-        self.go(At::ConfirmInDoubt { doubt, sends: 1, refusal: None, acknowledged: true }).with(case)
+        let why = json!({"why": "acknowledged, and the provider keeps showing ACCEPT"});
+        let sends = doubt.sends.max(1);
+        let told = (sends == 1).then(|| self.case("continue_not_applied", Severity::High, &[], why, input, cx));
+        self.go(At::ConfirmInDoubt { doubt, sends, refusal: None, acknowledged: true }).and(told)
     }
 
     /// `CLOSE` after our CONTINUE (safety.md §7): levied only on proof.

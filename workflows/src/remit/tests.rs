@@ -553,3 +553,58 @@ fn every_move_of_every_case_closes_its_case_or_says_why_it_stays() {
             .then(|| cases::open("contradiction", Severity::Critical, moves, serde_json::json!({}), cx))
     });
 }
+
+/// A provider that acknowledges CONTINUE, or refuses it with a code of no table, and goes on showing ACCEPT: when it is sent, and the
+/// cases that are opened.
+fn sent_in_vain(from_hours: u64, times: usize, answer: impl Fn(&Cx<'_>) -> Event) -> (Vec<u64>, Vec<String>) {
+    let (mut sent, mut cases) = (Vec::new(), Vec::new());
+    let mut remit = specimen("confirming");
+    let mut now = specimen_time(from_hours);
+    while sent.len() < times {
+        with_cx(|cx| {
+            let cx = &Cx { now, real: now, ..*cx };
+            let event = match remit.step(&input(), cx) {
+                Step::Call(Request::DecideRemit { .. }) => {
+                    sent.push(now.since(specimen_time(from_hours)).as_secs() / 60);
+                    answer(cx)
+                }
+                Step::Call(_) => seen(RemitStatus::Accepted, cx),
+                Step::Record(event) => event,
+                Step::Wait(until) | Step::Ask(Some(until)) => {
+                    now = until;
+                    return;
+                }
+                Step::Ask(None) | Step::Release { .. } | Step::Rest => panic!("{}", remit.at.name()),
+            };
+            let next = go(remit.clone(), event, cx);
+            let opened = next.writes.iter();
+            let opened = opened
+                .filter_map(|write| if let Write::OpenCase(case) = write { Some(case.kind.clone()) } else { None });
+            cases.extend(opened.filter(|kind| kind != "deadline_near"));
+            remit = next.state;
+        });
+    }
+    (sent, cases)
+}
+
+#[test]
+fn i29_a_decision_that_is_sent_in_vain_goes_ever_more_slowly_once_nothing_can_be_lost() {
+    let acknowledged = |cx: &Cx<'_>| Event::Acknowledged { sent_at: cx.now };
+    let unknown = |cx: &Cx<'_>| Event::DecisionUnsure { sent_at: cx.now, fault: Fault::UnknownCode("1410".into()) };
+    for (name, sent, cases) in
+        [("acknowledged", sent_in_vain(80, 8, acknowledged)), ("unknown", sent_in_vain(80, 8, unknown))]
+            .map(|(name, (sent, cases))| (name, sent, cases))
+    {
+        let gaps: Vec<u64> = sent.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(gaps.windows(2).all(|pair| pair[1] >= pair[0]) && gaps[6] >= 160, "{name}: {gaps:?}");
+        let once = |kind: &str| cases.iter().filter(|case| *case == kind).count();
+        assert!(once("decision_in_vain") == 1 && once("continue_not_applied") <= 1, "{name}: {cases:?}");
+    }
+}
+
+#[test]
+fn l_1_until_the_deadline_continue_goes_often_enough_to_meet_the_providers_window() {
+    let unknown = |cx: &Cx<'_>| Event::DecisionUnsure { sent_at: cx.now, fault: Fault::UnknownCode("1410".into()) };
+    let (sent, _) = sent_in_vain(12, 12, unknown);
+    assert!(sent.windows(2).all(|pair| pair[1] - pair[0] <= 13), "{sent:?}");
+}

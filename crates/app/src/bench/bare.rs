@@ -156,17 +156,17 @@ async fn done_times(State(server): State<Server>) -> String {
     })
 }
 
-async fn spent(State(server): State<Server>) -> Json<Value> {
-    let spent = server.engine.store.spent().await.unwrap_or_default();
+async fn spent(State(server): State<Server>) -> std::result::Result<Json<Value>, StatusCode> {
+    let spent = server.engine.store.spent().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     let of = spent.server;
-    Json(json!({
+    Ok(Json(json!({
         "statements": spent.statements,
         "commits": spent.commits,
         "wal_bytes": of.as_ref().map(|of| of.wal_bytes),
         "flushes": of.as_ref().map(|of| of.flushes),
         "backend": of.as_ref().map(|of| of.backend),
         "data_directory": of.as_ref().map(|of| of.data_directory.clone()),
-    }))
+    })))
 }
 
 #[expect(

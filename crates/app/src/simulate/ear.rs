@@ -16,7 +16,7 @@ pub(super) struct Ear {
     waiting: BTreeMap<InstanceId, BTreeSet<Uuid>>,
     /// Letters that were sent at least once: a repeat may find its first copy read.
     sent: BTreeSet<Uuid>,
-    /// How often each machine was claimed.
+    /// How often each machine was driven.
     claims: BTreeMap<InstanceId, u64>,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Ear {
 pub(super) struct InHand {
     pub(super) id: InstanceId,
     letters: Vec<Uuid>,
-    /// Which claim of its machine it is.
+    /// Which drive of its machine it is.
     claim: u64,
 }
 

@@ -233,6 +233,11 @@ impl Oracle {
         }
     }
 
+    /// Its time is up: what came of it so far is not read. A worker that sleeps through this may read what comes later.
+    pub(super) fn given_up(&mut self, call: CallId) {
+        self.coming.remove(&call);
+    }
+
     pub(super) fn lost(&mut self, call: CallId) {
         self.coming.remove(&call);
         self.asked.remove(&call);

@@ -352,6 +352,7 @@ impl World {
             let (task, give_up) = (flight.task, flight.give_up);
             if gave_up {
                 flight.answer = Some(Err(providers::WireFault::Timeout));
+                state.oracle.given_up(call);
                 state.tally.count(Near::TimedOut);
             } else {
                 state.cancel(give_up);

@@ -20,11 +20,10 @@ impl World {
         take: Option<ClaimAsk>,
     ) -> Result<(Vec<Submitted>, Vec<Claimed>)> {
         let submitted = self.atomically(|world| world.insert(&instances))?;
-        let created = submitted.iter().filter_map(|answer| match answer {
-            Submitted::Created(id) => Some(*id),
-            Submitted::Known(_) | Submitted::Differs(_) => None,
-        });
-        let claimed = take.map(|ask| self.take(created.collect(), &ask)).unwrap_or_default();
+        let created = instances.iter().zip(&submitted);
+        let created = created.filter(|(new, answer)| **answer == Submitted::Created(new.id));
+        let due = created.filter_map(|(new, _)| rank::new(new)).collect();
+        let claimed = take.map(|ask| self.take(due, &ask)).unwrap_or_default();
         Ok((submitted, claimed))
     }
 
@@ -122,20 +121,20 @@ impl World {
     pub(crate) fn post(&mut self, posts: Vec<Post>, take: Option<ClaimAsk>) -> Result<(Vec<Posted>, Vec<Claimed>)> {
         let letters: Vec<Uuid> = posts.iter().map(|post| post.id).filter(|id| !self.inbox.has(id)).collect();
         let posted = self.atomically(|world| Ok(posts.into_iter().map(|post| world.deliver(post)).collect()))?;
-        let rung = letters.iter().filter_map(|id| self.inbox.get(id)?.instance).collect();
-        let claimed = take.map(|ask| self.take(rung, &ask)).unwrap_or_default();
+        let rung: BTreeSet<InstanceId> = letters.iter().filter_map(|id| self.inbox.get(id)?.instance).collect();
+        let due = rung.iter().filter_map(|id| self.machines.get(id)).filter(|machine| machine.is_free());
+        let due = due.filter_map(candidate).collect();
+        let claimed = take.map(|ask| self.take(due, &ask)).unwrap_or_default();
         Ok((posted, claimed))
     }
 
-    /// Those of these that are due and that nobody has claimed since their last transition.
-    fn take(&mut self, ids: BTreeSet<InstanceId>, ask: &ClaimAsk) -> Vec<Claimed> {
-        if ids.is_empty() || ask.limit == 0 {
-            return Vec::new();
-        }
-        let free = |machine: &&Machine| machine.token.is_none() && machine.row.claims == 0;
-        let due = ids.iter().filter_map(|id| self.machines.get(id)).filter(free).filter_map(candidate);
-        let due = due.filter(|row| row.wake_at <= ask.now && !ask.closed_lanes.contains(&row.lane)).collect();
-        self.hold(due, ask)
+    /// Claims those of these that are due and that nobody has claimed since their last transition.
+    fn take(&mut self, mut due: Vec<Candidate>, ask: &ClaimAsk) -> Vec<Claimed> {
+        due.retain(|row| row.wake_at <= ask.now && !ask.closed_lanes.contains(&row.lane));
+        let mut chosen = rank::choose(due, ask);
+        let stands = |machine: &Machine| machine.is_free() && machine.row.wake_at.is_some_and(|at| at <= ask.now);
+        chosen.retain(|id| self.machines.get(&InstanceId(*id)).is_some_and(stands));
+        if chosen.is_empty() { Vec::new() } else { self.hold(&chosen, ask) }
     }
 
     pub(super) fn deliver(&mut self, post: Post) -> Posted {
@@ -175,15 +174,15 @@ impl World {
     }
 
     pub(crate) fn claim(&mut self, ask: ClaimAsk) -> Result<Vec<Claimed>> {
-        Ok(self.hold(self.due(&ask), &ask))
+        let chosen = rank::choose(self.due(&ask), &ask);
+        Ok(self.hold(&chosen, &ask))
     }
 
-    fn hold(&mut self, due: Vec<Candidate>, ask: &ClaimAsk) -> Vec<Claimed> {
+    fn hold(&mut self, chosen: &[Uuid], ask: &ClaimAsk) -> Vec<Claimed> {
         self.claims += 1;
         let token = Uuid::from_u128(self.claims);
-        let chosen = rank::choose(due, ask);
         let until = self.clock.real() + ask.lease;
-        for id in &chosen {
+        for id in chosen {
             self.machines.change_for_good(&InstanceId(*id), |machine| {
                 if machine.row.claims < SUSPECT {
                     machine.row.claims += 1;

@@ -88,6 +88,13 @@ struct Machine {
     token: Option<Uuid>,
 }
 
+impl Machine {
+    /// Nobody holds it, and nobody has claimed it since its last transition.
+    fn is_free(&self) -> bool {
+        self.token.is_none() && self.row.claims == 0
+    }
+}
+
 #[derive(Clone)]
 struct Mail {
     letter: Letter,

@@ -88,3 +88,15 @@ async fn f2_a_row_that_was_claimed_before_in_its_state_is_not_claimed_at_the_doo
         assert!(claimed.is_empty(), "let go, and perhaps sent: {:?}", fresh.store.kind());
     }
 }
+
+#[tokio::test]
+async fn f70_a_machine_that_sleeps_and_adopts_an_early_letter_is_left_to_the_claim() {
+    for fresh in testing::stores().await {
+        let new = NewInstance { address: Some("main/req1".into()), due: due("-", 3, Some(t(900))), ..machine("a") };
+        fresh.store.post(vec![post(Target::Address("main/req1".into()), None)]).await.unwrap();
+        let (_, claimed) = fresh.store.submit_and_take(vec![new], Some(ask(t(2)))).await.unwrap();
+        assert!(claimed.is_empty(), "{:?}", fresh.store.kind());
+        let claimed = claim_all(&fresh, t(2)).await;
+        assert_eq!((claimed.len(), claimed[0].inbox.len()), (1, 1), "{:?}", fresh.store.kind());
+    }
+}
