@@ -42,6 +42,8 @@ pub(crate) async fn fetch(engine: Engine, rows: mpsc::Sender<Claimed>, stop: Can
                 pause
             }
         };
+        // While nothing is claimed, whoever comes in by the door may have them.
+        drop(seats);
         let idle = async {
             if pause.is_zero() {
                 tokio::select! { () = engine.bell.rung() => {} () = sleep(pace.poll) => {} }
@@ -66,5 +68,30 @@ pub(crate) async fn give_back(engine: &Engine, rows: Vec<Claimed>) {
     let count = rows.len();
     if let Err(error) = engine.release(rows).await {
         tracing::warn!(%error, count, "failed to give claims back: their leases lapse");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::World;
+
+    #[tokio::test]
+    async fn an_idle_fetcher_holds_no_seat() {
+        let world = World::new().await;
+        let (rows, mut taken) = mpsc::channel(32);
+        let (stop, pace) =
+            (CancellationToken::new(), Pace { poll: Duration::from_secs(60), linger: Duration::from_millis(1) });
+        let fetching = tokio::spawn(fetch(world.restarted(), rows.clone(), stop.clone(), pace));
+        world.submit("pay-1").await;
+        taken.recv().await.expect("it is due");
+        let all_free = async {
+            while rows.capacity() < rows.max_capacity() {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), all_free).await.expect("every seat is free while it waits");
+        stop.cancel();
+        fetching.await.expect("it ends");
     }
 }

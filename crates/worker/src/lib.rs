@@ -9,6 +9,10 @@
 //! What is absent: apalis keeps no table here, retries nothing, and no layer drops a turn that runs: a timeout between a call and
 //! its commit would make a doubt where there is an answer.
 
+#[cfg(test)]
+#[path = "../../engine/tests/support/mod.rs"]
+mod support;
+
 mod fetch;
 mod backend;
 mod gather;
