@@ -189,11 +189,10 @@ async fn due(c: &mut Conn, ask: &ClaimAsk, real: Time) -> Outcome<Vec<Candidate>
     let depth = rank::depth(ask.limit, of_groups.len());
     let found: Vec<Row> = of_groups.into_iter().flat_map(|rows| rows.into_iter().take(depth)).collect();
     let expired = "-- instance.expired\nselect id, lane, class, tenant, wake_at from instance where token is not null and claimed_until <= $1 \
-                   and wake_at <= $2 order by claimed_until, id limit $3";
-    let values = vec![real.into(), ask.now.into(), crate::instance::limit(ask.limit)];
-    let candidates: Vec<Candidate> =
-        found.iter().chain(&c.all(expired, values).await?).map(candidate).collect::<Result<_>>()?;
-    Ok(candidates.into_iter().filter(|c| !ask.closed_lanes.contains(&c.lane)).collect())
+                   and wake_at <= $2 and lane not in (select value from json_each($3)) order by claimed_until, id limit $4";
+    let limit = crate::instance::limit(ask.limit);
+    let values = vec![real.into(), ask.now.into(), ask.closed_lanes.clone().into(), limit];
+    Ok(found.iter().chain(&c.all(expired, values).await?).map(candidate).collect::<Result<_>>()?)
 }
 
 pub(crate) fn candidate(row: &Row) -> Result<Candidate> {

@@ -94,6 +94,24 @@ async fn a_claim_expires_and_is_counted() {
 }
 
 #[tokio::test]
+async fn lapsed_rows_of_a_closed_lane_hide_no_others() {
+    for fresh in testing::standing().await {
+        let dead =
+            (0..5).map(|n| NewInstance { due: due("main:create", 3, Some(t(0))), ..machine(&format!("dead{n}")) });
+        fresh.store.submit(dead.collect()).await.unwrap();
+        assert_eq!(claim_all(&fresh, t(1)).await.len(), 5);
+        fresh.pass(Duration::from_secs(1)).await;
+        let open = put(&fresh, machine("open")).await;
+        assert_eq!(claim_all(&fresh, t(1)).await.len(), 1);
+        fresh.pass(LEASE).await;
+        let ask = ClaimAsk { limit: 1, closed_lanes: vec!["main:create".into()], ..ask(t(1)) };
+        let claimed = fresh.store.claim(ask).await.unwrap();
+        let claimed: Vec<_> = claimed.iter().map(|claimed| claimed.id).collect();
+        assert_eq!(claimed, [open], "{:?}", fresh.store.kind());
+    }
+}
+
+#[tokio::test]
 async fn letting_go_counts_nothing() {
     for fresh in testing::stores().await {
         let id = put(&fresh, machine("a")).await;
