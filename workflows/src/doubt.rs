@@ -3,7 +3,7 @@
 //! Probes start at once and a positive answer counts at once. Only *negative* probes must start after the quarantine, and the
 //! required two must lie apart; then, and only then, the identical call may go again (S-G). Looking is never capped: its pace
 //! decays, to once a day where nothing can be lost any more, and after a while a person is told. What was sent in vain before waits
-//! longer before it goes again.
+//! longer before it goes again, but not into the last stretch before a deadline ([`in_time`]).
 
 use crate::Params;
 use domain::Time;
@@ -19,8 +19,8 @@ pub const TELL_AFTER: u32 = 12;
 /// The provider closes by itself what waited so long: nothing is lost any more by looking once a day (I29).
 const LONG_AGO: Duration = Duration::from_secs(72 * 3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// At most 32 quarantines between two sends.
-const DOUBLINGS_MAX: u32 = 5;
+/// At most 64 quarantines between two sends.
+const DOUBLINGS_MAX: u32 = 6;
 
 /// What is known about one call that may have been applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,25 +40,33 @@ pub struct Doubt {
     /// How often the quarantine is doubled.
     #[serde(default)]
     pub doublings: u32,
+    /// When settling it comes too late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Time>,
 }
 
 impl Doubt {
     /// In doubt since `last_sent`, its `sends`-th send: look at once.
     pub fn new(last_sent: Time, now: Time, sends: u32) -> Self {
         let doublings = sends.saturating_sub(1).min(DOUBLINGS_MAX);
-        Self { last_sent, asked: 0, negatives: 0, last_negative: None, look_at: now, sends, doublings }
+        Self { last_sent, asked: 0, negatives: 0, last_negative: None, look_at: now, sends, doublings, deadline: None }
     }
 
-    /// Something must be settled by a deadline: sends follow each other closely enough to meet the window in which the provider is
-    /// there (A1).
-    pub fn hurried(self) -> Self {
-        Self { doublings: self.doublings.min(1), ..self }
+    /// It is lost when it is not settled before `deadline`.
+    pub fn before(self, deadline: Time) -> Self {
+        Self { deadline: Some(deadline), ..self }
     }
 
-    /// The first negative look that counts is asked after so long. What was sent in vain before waits longer each time: a provider
-    /// that swallows a call, or refuses it with a code of no table, is not called every few minutes for days (I29).
-    fn quarantine(&self, params: &Params) -> Duration {
-        params.quarantine * 2_u32.pow(self.doublings.min(DOUBLINGS_MAX))
+    /// The first negative look that counts is asked at this time. What was sent in vain before waits longer each time: a provider
+    /// that swallows a call, or refuses it with a code of no table, is not called every few minutes for days (I29). The last
+    /// stretch before a deadline has only single quarantines: they fit into the window in which the provider is there (A1).
+    fn opens_at(&self, params: &Params) -> Time {
+        let single = self.last_sent + params.quarantine;
+        let full = self.last_sent + params.quarantine * 2_u32.pow(self.doublings);
+        match self.deadline {
+            Some(deadline) if self.last_sent < deadline => full.min(single.max(deadline - params.confirm_budget())),
+            _ => full,
+        }
     }
 
     /// A look that settled nothing.
@@ -73,7 +81,7 @@ impl Doubt {
     pub fn negative(mut self, asked_at: Time, now: Time, params: &Params) -> Self {
         let asked_at = if planted(Bug::ProbeCountsByAnswer) { now } else { asked_at };
         let apart = self.last_negative.is_none_or(|last| asked_at.since(last) >= params.probe_spacing);
-        let quiet = asked_at >= self.last_sent + self.quarantine(params) || planted(Bug::SkipQuarantine);
+        let quiet = asked_at >= self.opens_at(params) || planted(Bug::SkipQuarantine);
         if quiet && apart {
             self.negatives += 1;
             self.last_negative = Some(now);
@@ -99,17 +107,15 @@ impl Doubt {
     }
 
     fn next_look(&self, now: Time, params: &Params) -> Time {
-        let open = self.last_sent + self.quarantine(params);
-        if now < open {
-            return (now + decaying(self.asked)).min(open);
+        let opens_at = self.opens_at(params);
+        let apart = self.last_negative.map(|last| last + params.probe_spacing);
+        let at_leisure = now + decaying(self.asked + self.doublings);
+        match apart {
+            _ if now < opens_at => at_leisure.min(opens_at),
+            Some(apart) if now < apart => apart,
+            _ if now.since(self.last_sent) > LONG_AGO => now + DAY,
+            _ => self.deadline.map_or(at_leisure, |deadline| in_time(at_leisure, now, deadline, params)),
         }
-        if self.negatives > 0 {
-            return now + params.probe_spacing;
-        }
-        if now.since(self.last_sent) > LONG_AGO {
-            return now + DAY;
-        }
-        now + decaying(self.asked)
     }
 }
 
@@ -118,6 +124,17 @@ pub fn decaying(asked: u32) -> Duration {
     const PACE: [u64; 7] = [5, 15, 60, 300, 900, 3600, 14_400];
     let place = (asked as usize).min(PACE.len() - 1);
     Duration::from_secs(PACE[place])
+}
+
+/// A look at what is lost at `deadline` is due at `at_leisure`, but no later than this: it comes when the confirm budget C begins, and
+/// from there on so often that the provider is met while it is there, with time left to settle a doubt and to send (L-1, A1).
+pub fn in_time(at_leisure: Time, now: Time, deadline: Time, params: &Params) -> Time {
+    let begins = deadline - params.confirm_budget();
+    match () {
+        () if now < begins => at_leisure.min(begins),
+        () if now < deadline => at_leisure.min(now + params.provider_window / 2),
+        () => at_leisure,
+    }
 }
 
 #[cfg(test)]
@@ -179,12 +196,27 @@ mod tests {
             let doubt = Doubt::new(at(0), at(0), sends);
             doubt.negative(at(seconds), at(seconds), &params).negatives > 0
         };
-        for (sends, minutes) in [(0, 5), (1, 5), (2, 10), (3, 20), (6, 160), (60, 160)] {
+        for (sends, minutes) in [(0, 5), (1, 5), (2, 10), (3, 20), (7, 320), (60, 320)] {
             assert!(!opens(sends, minutes * 60 - 1) && opens(sends, minutes * 60), "{sends}");
         }
-        let hurried = Doubt::new(at(0), at(0), 60).hurried();
-        assert_eq!(hurried.quarantine(&params), params.quarantine * 2);
-        assert!(hurried.quarantine(&params) <= params.provider_window, "the window is met (A1)");
+    }
+
+    #[test]
+    fn l_1_no_quarantine_is_doubled_into_the_last_stretch_before_a_deadline() {
+        let params = Params::default();
+        let deadline = at(100 * 3600);
+        let begins = deadline - params.confirm_budget();
+        let opens_at = |sent_at| Doubt::new(sent_at, sent_at, 60).before(deadline).opens_at(&params);
+        let (single, full) = (params.quarantine, params.quarantine * 64);
+        assert_eq!(opens_at(begins - full * 2), begins - full, "long before it");
+        assert_eq!(opens_at(begins - full / 2), begins, "it would reach into it");
+        assert_eq!(opens_at(begins - single / 2), begins + single / 2, "a single one is never cut short (S-G)");
+        assert_eq!(opens_at(deadline - single), deadline, "within it");
+        assert_eq!(opens_at(deadline), deadline + full, "past it nothing is lost by patience");
+        assert!(
+            single + params.probe_spacing * 2 < params.provider_window,
+            "send, prove and send again fit into W (A1)"
+        );
     }
 
     #[test]

@@ -178,10 +178,9 @@ impl Remit {
         Some(self.go(At::Cancelling { sends: 1 }).with(shut).with(Write::Decide(decision)))
     }
 
-    /// Until D every send may be the one that is taken; past it nothing but the provider's patience is lost.
+    /// What CONTINUE has not reached at D, the provider closes.
     pub(super) fn doubt_of_continue(last_sent: Time, sends: u32, input: &Input, cx: &Cx<'_>) -> Doubt {
-        let doubt = Doubt::new(last_sent, cx.now, sends);
-        if cx.now < input.deadline { doubt.hurried() } else { doubt }
+        Doubt::new(last_sent, cx.now, sends).before(input.deadline)
     }
 
     pub(super) fn acknowledged(mut self, sent_at: Time, input: &Input, cx: &Cx<'_>) -> Option<Next<Self>> {

@@ -3,7 +3,7 @@
 
 use super::Remit;
 use super::facts::{At, Input, Provider, Why};
-use crate::doubt::{Doubt, TELL_AFTER};
+use crate::doubt::{Doubt, TELL_AFTER, in_time};
 use crate::machine::{Cx, Next};
 use crate::policy::Direction;
 use domain::Time;
@@ -53,6 +53,9 @@ impl Remit {
             return None;
         }
         self.facts.look(self.facts.looks + 1, cx);
+        if self.facts.proof.is_some() {
+            self.facts.look_at = in_time(self.facts.look_at, cx.now, input.deadline, cx.params);
+        }
         let unreachable = self.unreachable_waiting();
         if matches!(self.at, At::Open { .. }) {
             self.at = At::Open { ask: None };

@@ -4,7 +4,7 @@ use super::specimens::{PERMIT, input, sight};
 use super::*;
 use crate::draw::{specimen_time, with_cx};
 use crate::policy::{LeviedProof, LeviedTerminal};
-use crate::{answers, cases};
+use crate::{Params, answers, cases};
 use domain::levy::RemitStatus;
 use domain::record::Severity;
 use domain::record::Write;
@@ -554,23 +554,23 @@ fn every_move_of_every_case_closes_its_case_or_says_why_it_stays() {
     });
 }
 
-/// A provider that acknowledges CONTINUE, or refuses it with a code of no table, and goes on showing ACCEPT: when it is sent, and the
-/// cases that are opened.
-fn sent_in_vain(from_hours: u64, times: usize, answer: impl Fn(&Cx<'_>) -> Event) -> (Vec<u64>, Vec<String>) {
-    let (mut sent, mut cases) = (Vec::new(), Vec::new());
-    let mut remit = specimen("confirming");
-    let mut now = specimen_time(from_hours);
-    while sent.len() < times {
+/// Runs a remit on its own from `now` until `over`, against a provider that makes an event of each call; the cases that are opened.
+fn run(
+    name: &str,
+    mut now: Time,
+    mut provider: impl FnMut(&Request, &Cx<'_>) -> Event,
+    mut over: impl FnMut(&Remit, Time) -> bool,
+) -> Vec<String> {
+    let mut remit = specimen(name);
+    let mut cases = Vec::new();
+    while !over(&remit, now) {
         with_cx(|cx| {
-            let cx = &Cx { now, real: now, ..*cx };
+            let cx = &Cx { now, real: now, unsent: false, ..*cx };
             let event = match remit.step(&input(), cx) {
-                Step::Call(Request::DecideRemit { .. }) => {
-                    sent.push(now.since(specimen_time(from_hours)).as_secs() / 60);
-                    answer(cx)
-                }
-                Step::Call(_) => seen(RemitStatus::Accepted, cx),
+                Step::Call(request) => provider(&request, cx),
                 Step::Record(event) => event,
                 Step::Wait(until) | Step::Ask(Some(until)) => {
+                    assert!(until > now, "{} does not move", remit.at.name());
                     now = until;
                     return;
                 }
@@ -584,27 +584,95 @@ fn sent_in_vain(from_hours: u64, times: usize, answer: impl Fn(&Cx<'_>) -> Event
             remit = next.state;
         });
     }
-    (sent, cases)
+    cases
+}
+
+/// A provider that acknowledges CONTINUE, or refuses it with a code of no table, and goes on showing ACCEPT: the minutes at which it
+/// is sent, the calls in all, and the cases that are opened.
+fn sent_in_vain(from: Time, until: Time, answer: impl Fn(&Cx<'_>) -> Event) -> (Vec<u64>, usize, Vec<String>) {
+    let (mut sent, mut calls) = (Vec::new(), 0);
+    let provider = |request: &Request, cx: &Cx<'_>| {
+        calls += 1;
+        if !matches!(request, Request::DecideRemit { .. }) {
+            return seen(RemitStatus::Accepted, cx);
+        }
+        sent.push(cx.now.since(from).as_secs() / 60);
+        answer(cx)
+    };
+    let cases = run("confirming", from, provider, |_, now| now >= until);
+    (sent, calls, cases)
+}
+
+fn refused_unknown(cx: &Cx<'_>) -> Event {
+    Event::DecisionUnsure { sent_at: cx.now, fault: Fault::UnknownCode("1410".into()) }
 }
 
 #[test]
-fn i29_a_decision_that_is_sent_in_vain_goes_ever_more_slowly_once_nothing_can_be_lost() {
+fn i29_a_decision_that_is_sent_in_vain_goes_ever_more_slowly() {
     let acknowledged = |cx: &Cx<'_>| Event::Acknowledged { sent_at: cx.now };
-    let unknown = |cx: &Cx<'_>| Event::DecisionUnsure { sent_at: cx.now, fault: Fault::UnknownCode("1410".into()) };
-    for (name, sent, cases) in
-        [("acknowledged", sent_in_vain(80, 8, acknowledged)), ("unknown", sent_in_vain(80, 8, unknown))]
-            .map(|(name, (sent, cases))| (name, sent, cases))
-    {
-        let gaps: Vec<u64> = sent.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert!(gaps.windows(2).all(|pair| pair[1] >= pair[0]) && gaps[6] >= 160, "{name}: {gaps:?}");
-        let once = |kind: &str| cases.iter().filter(|case| *case == kind).count();
-        assert!(once("decision_in_vain") == 1 && once("continue_not_applied") <= 1, "{name}: {cases:?}");
+    let past = (specimen_time(80), specimen_time(80 + 72));
+    let before =
+        (specimen_time(10), input().deadline - Params::default().confirm_budget() - Duration::from_secs(6 * 3600));
+    for (from, until) in [past, before] {
+        for (sent, calls, cases) in
+            [sent_in_vain(from, until, acknowledged), sent_in_vain(from, until, refused_unknown)]
+        {
+            let gaps: Vec<u64> = sent.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            assert!(gaps.windows(2).all(|pair| pair[1] + 1 >= pair[0]) && gaps[6] >= 320, "{gaps:?}");
+            assert!(calls < 120, "{calls}");
+            let once = |kind: &str| cases.iter().filter(|case| *case == kind).count();
+            assert!(once("decision_in_vain") == 1 && once("continue_not_applied") <= 1, "{cases:?}");
+        }
     }
 }
 
 #[test]
-fn l_1_until_the_deadline_continue_goes_often_enough_to_meet_the_providers_window() {
-    let unknown = |cx: &Cx<'_>| Event::DecisionUnsure { sent_at: cx.now, fault: Fault::UnknownCode("1410".into()) };
-    let (sent, _) = sent_in_vain(12, 12, unknown);
-    assert!(sent.windows(2).all(|pair| pair[1] - pair[0] <= 13), "{sent:?}");
+fn l_1_in_the_last_stretch_before_the_deadline_continue_goes_often_enough_to_meet_the_providers_window() {
+    let params = Params::default();
+    let from = specimen_time(10);
+    let (sent, ..) = sent_in_vain(from, input().deadline, refused_unknown);
+    let begins = (input().deadline - params.confirm_budget()).since(from).as_secs() / 60;
+    let window = params.provider_window.as_secs() / 60;
+    let last = sent.iter().rposition(|minute| *minute <= begins).unwrap();
+    assert!(sent[last + 1] <= begins + 2, "one goes as it begins: {sent:?}");
+    assert!(sent[last + 1..].windows(2).all(|pair| pair[1] - pair[0] < window), "{sent:?}");
+}
+
+/// A1 as weak as it may be: the provider answers for W in every X and is silent otherwise, whatever the phase; before the last
+/// stretch it may also refuse every CONTINUE with a code of no table, so that the quarantines are long when it begins.
+#[test]
+fn l_1_evidence_in_time_is_applied_before_the_deadline_whenever_the_provider_is_there() {
+    let params = Params::default();
+    let begins = input().deadline - params.confirm_budget();
+    let mut late = Vec::new();
+    for phase in 0..120 {
+        for evidence in [1, 7, 90, 400, 2000] {
+            for refuses in [false, true] {
+                let there = |now: Time| {
+                    let into =
+                        (now.millis() / 1000 + phase * 60) % i64::try_from(params.provider_reach.as_secs()).unwrap();
+                    into < i64::try_from(params.provider_window.as_secs()).unwrap()
+                };
+                let mut applied = None;
+                let provider = |request: &Request, cx: &Cx<'_>| match request {
+                    Request::DecideRemit { .. } if there(cx.now) && refuses && cx.now < begins => refused_unknown(cx),
+                    Request::DecideRemit { .. } if there(cx.now) => {
+                        applied = Some(cx.now);
+                        Event::Acknowledged { sent_at: cx.now }
+                    }
+                    Request::DecideRemit { .. } => Event::DecisionUnsure { sent_at: cx.now, fault: Fault::Timeout },
+                    _ if there(cx.now) => seen(RemitStatus::Accepted, cx),
+                    _ => Event::LookFailed { fault: Fault::Timeout },
+                };
+                let from = begins - Duration::from_secs(evidence * 60);
+                run("confirming", from, provider, |remit, now| {
+                    matches!(remit.at, At::Levying { .. }) || now >= input().deadline
+                });
+                if applied.is_none() {
+                    late.push((phase, evidence, refuses));
+                }
+            }
+        }
+    }
+    assert!(late.is_empty(), "{} of 1200: {late:?}", late.len());
 }
