@@ -661,8 +661,9 @@ fn l_1_evidence_in_time_is_applied_before_the_deadline_whenever_the_provider_is_
                         Event::Acknowledged { sent_at: cx.now }
                     }
                     Request::DecideRemit { .. } => Event::DecisionUnsure { sent_at: cx.now, fault: Fault::Timeout },
-                    _ if there(cx.now) => seen(RemitStatus::Accepted, cx),
-                    _ => Event::LookFailed { fault: Fault::Timeout },
+                    Request::FindOrder { .. } if there(cx.now) => seen(RemitStatus::Accepted, cx),
+                    Request::FindOrder { .. } => Event::LookFailed { fault: Fault::Timeout },
+                    Request::CreateOrder { .. } | Request::Bare { .. } => panic!("{request:?} of a remit"),
                 };
                 let from = begins - Duration::from_secs(evidence * 60);
                 run("confirming", from, provider, |remit, now| {

@@ -275,7 +275,8 @@ fn rested(world: &World) -> Vec<String> {
     let state = world.core.lock();
     // Where the provider's "not found" proves nothing, an order whose CREATE was lost waits for a person, and may.
     let provable = state.plan.account.knows_not_found && state.plan.switches.errors_echo_ids;
-    let parked = if provable { 0 } else { state.tally.cases.values().sum() };
+    let in_doubt = state.tally.states.get(&("levy_order".to_owned(), "create_in_doubt".to_owned()));
+    let parked = if provable { 0 } else { in_doubt.copied().unwrap_or(0) };
     let (rest, all) = (state.tally.at_rest + parked, state.tally.machines);
     let few = state.plan.orders >= 50 && rest * 100 < all * 80;
     few.then(|| format!("L-2 only {rest} of {all} machines came to rest")).into_iter().collect()
