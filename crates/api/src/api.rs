@@ -138,9 +138,14 @@ impl Api {
         subject: impl ToString,
         detail: Value,
     ) -> Result<(), Error> {
-        let act =
-            Act { who: caller.name.clone(), what: what.into(), subject: subject.to_string(), detail, at: self.now() };
-        Ok(self.store().act(&caller.tenant, act).await?)
+        self.acts(caller, what, vec![(subject.to_string(), detail)]).await
+    }
+
+    /// Several at once: all are written, or none.
+    pub(crate) async fn acts(&self, caller: &Caller, what: &str, of: Vec<(String, Value)>) -> Result<(), Error> {
+        let (who, at) = (&caller.name, self.now());
+        let act = |(subject, detail)| Act { who: who.clone(), what: what.into(), subject, detail, at };
+        Ok(self.store().act(&caller.tenant, of.into_iter().map(act).collect()).await?)
     }
 
     /// The account of an order: the one named, or the tenant's only one that can take orders.

@@ -9,6 +9,7 @@ mod far;
 mod floor;
 mod http;
 mod meter;
+mod real;
 mod report;
 
 use crate::client::Output;
@@ -21,6 +22,8 @@ use std::process::ExitCode;
 pub(crate) enum Bench {
     /// Three durable steps: a call, a signal from outside, a call.
     Bare(Bare),
+    /// Orders with one remit each, from a payday file to levied, against the simulators.
+    Real(real::Real),
     /// The far side of the bare workload alone.
     Far(Far),
     /// What the same PostgreSQL does with nothing in front of it: one transaction a step, and batches.
@@ -75,6 +78,7 @@ impl Bench {
         match self {
             Bench::Bare(bare) if bare.listen.is_some() => bare::serve(&bare).await,
             Bench::Bare(bare) => drive::bare(&bare, output).await,
+            Bench::Real(real) => real.run(output).await,
             Bench::Far(far) => far::serve(&far).await,
             Bench::Floor(floor) => floor.run(output).await,
         }

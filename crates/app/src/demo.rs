@@ -2,10 +2,10 @@
 //! payday file with mistakes in it, a payer that asks permits and pays at the bank, 72 virtual hours in seconds. At the end both
 //! ledgers are compared; exit 0 only if they are equal, every safety audit is 0 and nothing is in limbo.
 
-mod http;
-mod stack;
-mod payday;
-mod office;
+pub(crate) mod http;
+pub(crate) mod stack;
+pub(crate) mod payday;
+pub(crate) mod office;
 mod payer;
 mod pace;
 pub(crate) mod truth;
@@ -72,6 +72,7 @@ impl Demo {
             seed: self.seed,
             speed: 60,
             keep: self.keep,
+            tune: |_| (),
         };
         let mut progress = closing::Progress::new(output.json);
         let stack = stack::Stack::start(setup).await?;
@@ -103,6 +104,7 @@ impl Up {
             seed: 7,
             speed: self.speed,
             keep: false,
+            tune: |_| (),
         };
         let stack = stack::Stack::start(setup).await?;
         println!("listening on {}", stack.office.base());

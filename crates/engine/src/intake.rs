@@ -47,7 +47,7 @@ impl Intake {
 
     pub(crate) async fn start(&self, engine: &Engine, new: NewInstance) -> Result<Submitted> {
         let Some(arrivals) = self.gathered() else {
-            let submitted = single(submit(engine, vec![new], None).await.0);
+            let submitted = single(take_in(engine, vec![new], Vec::new(), None).await.submitted);
             engine.bell.ring();
             return submitted;
         };
@@ -58,7 +58,7 @@ impl Intake {
 
     pub(crate) async fn post(&self, engine: &Engine, post: Post) -> Result<Posted> {
         let Some(arrivals) = self.gathered() else {
-            let posted = single(deliver(engine, vec![post], None).await.0);
+            let posted = single(take_in(engine, Vec::new(), vec![post], None).await.posted);
             engine.bell.ring();
             return posted;
         };
@@ -68,8 +68,7 @@ impl Intake {
     }
 }
 
-/// Makes everything that came in durable, one transaction for the starts and one for the posts, answers each, and hands over what
-/// the worker has room for.
+/// Makes everything that came in durable in one transaction, answers each, and hands over what the worker has room for.
 pub async fn take_group(engine: &Engine, group: Vec<Arrival>) {
     let (mut starts, mut started, mut posts, mut posted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for arrival in group {
@@ -89,17 +88,12 @@ pub async fn take_group(engine: &Engine, group: Vec<Arrival>) {
     // Seats are taken before the rows are: what is claimed is never without one.
     let mut seats = worker.as_ref().and_then(|rows| rows.try_reserve_many(came.min(rows.capacity())).ok());
     let free = seats.as_ref().map_or(0, ExactSizeIterator::len);
-    // What is under way goes before what is new.
-    let for_posts = free.min(posts.len());
-    let ((starts, fresh), (posts, rung)) = tokio::join!(
-        submit(engine, starts, engine.door_ask(free - for_posts)),
-        deliver(engine, posts, engine.door_ask(for_posts)),
-    );
+    let answers = take_in(engine, starts, posts, engine.door_ask(free)).await;
     // Who no longer waits asks again, and finds what is durable.
-    started.into_iter().zip(starts).for_each(|(done, answer)| drop(done.send(answer)));
-    posted.into_iter().zip(posts).for_each(|(done, answer)| drop(done.send(answer)));
-    let taken = fresh.len() + rung.len();
-    for (row, seat) in fresh.into_iter().chain(rung).zip(seats.iter_mut().flatten()) {
+    started.into_iter().zip(answers.submitted).for_each(|(done, answer)| drop(done.send(answer)));
+    posted.into_iter().zip(answers.posted).for_each(|(done, answer)| drop(done.send(answer)));
+    let taken = answers.claimed.len();
+    for (row, seat) in answers.claimed.into_iter().zip(seats.iter_mut().flatten()) {
         seat.send(row);
     }
     if taken < came {
@@ -107,49 +101,42 @@ pub async fn take_group(engine: &Engine, group: Vec<Arrival>) {
     }
 }
 
-type Taken<T> = (Vec<Result<T>>, Vec<Claimed>);
-
-async fn submit(engine: &Engine, starts: Vec<NewInstance>, take: Option<ClaimAsk>) -> Taken<Submitted> {
-    each(starts, take, |group, take| async move {
-        fail_point("submit");
-        engine.store.submit_and_take(group, take).await
-    })
-    .await
+/// One answer each, in order.
+#[derive(Default)]
+struct Answers {
+    submitted: Vec<Result<Submitted>>,
+    posted: Vec<Result<Posted>>,
+    claimed: Vec<Claimed>,
 }
 
-async fn deliver(engine: &Engine, posts: Vec<Post>, take: Option<ClaimAsk>) -> Taken<Posted> {
-    each(posts, take, |group, take| async move {
-        fail_point("post");
-        engine.store.post_and_take(group, take).await
-    })
-    .await
-}
-
-/// One answer each, in order. What a constraint forbids is found by halves, so that it fails alone.
-async fn each<I: Clone, T, W: Future<Output = Result<(Vec<T>, Vec<Claimed>)>>>(
-    all: Vec<I>,
-    mut take: Option<ClaimAsk>,
-    write: impl Fn(Vec<I>, Option<ClaimAsk>) -> W,
-) -> Taken<T> {
-    let (mut answers, mut taken, mut groups) = (Vec::with_capacity(all.len()), Vec::new(), vec![all]);
-    while let Some(mut group) = groups.pop() {
-        if group.is_empty() {
-            continue;
+/// What a constraint forbids is found by halves, so that it fails alone.
+async fn take_in(engine: &Engine, starts: Vec<NewInstance>, posts: Vec<Post>, mut take: Option<ClaimAsk>) -> Answers {
+    let (mut answers, mut groups) = (Answers::default(), vec![(starts, posts)]);
+    while let Some((mut starts, mut posts)) = groups.pop() {
+        if !starts.is_empty() {
+            fail_point("submit");
         }
-        match write(group.clone(), take.clone()).await {
-            Ok((done, claimed)) => {
-                answers.extend(done.into_iter().map(Ok));
-                take = take.map(|ask| ClaimAsk { limit: ask.limit.saturating_sub(claimed.len()), ..ask });
-                taken.extend(claimed);
+        if !posts.is_empty() {
+            fail_point("post");
+        }
+        match engine.store.take_in(starts.clone(), posts.clone(), take.clone()).await {
+            Ok(done) => {
+                answers.submitted.extend(done.submitted.into_iter().map(Ok));
+                answers.posted.extend(done.posted);
+                take = take.map(|ask| ClaimAsk { limit: ask.limit.saturating_sub(done.claimed.len()), ..ask });
+                answers.claimed.extend(done.claimed);
             }
-            Err(Error::Forbidden(_)) if group.len() > 1 => {
-                let second = group.split_off(group.len() / 2);
-                groups.extend([second, group]);
+            Err(Error::Forbidden(_)) if starts.len() + posts.len() > 1 => {
+                let second = (starts.split_off(starts.len() / 2), posts.split_off(posts.len().div_ceil(2)));
+                groups.extend([second, (starts, posts)]);
             }
-            Err(error) => answers.extend(group.iter().map(|_| Err(error.clone()))),
+            Err(error) => {
+                answers.submitted.extend(starts.iter().map(|_| Err(error.clone())));
+                answers.posted.extend(posts.iter().map(|_| Err(error.clone())));
+            }
         }
     }
-    (answers, taken)
+    answers
 }
 
 fn single<T>(answers: Vec<Result<T>>) -> Result<T> {

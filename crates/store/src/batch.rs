@@ -1,5 +1,6 @@
 //! Batches: an upload's lines, kept until they are released, and where each has got to.
 
+use crate::claim::Taking;
 use crate::connect::work;
 use crate::instance::{insert, limit};
 use crate::sql::{Conn, Into, Outcome, Row, Value};
@@ -21,7 +22,8 @@ impl Sql {
             let upload = upload.clone();
             Box::pin(async move {
                 let (batch, rows) = &*upload;
-                let answer = insert(c, std::slice::from_ref(batch)).await?.remove(0);
+                let (mut answers, _) = insert(c, std::slice::from_ref(batch), &Taking::nothing()).await?;
+                let answer = answers.remove(0);
                 // A known batch has its lines: they were written with it.
                 if matches!(answer, Submitted::Created(_)) {
                     c.insert(&INSERT, rows.iter().map(|row| row_of(batch.id, row)).collect()).await?;

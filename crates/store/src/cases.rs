@@ -110,8 +110,8 @@ async fn step_in(c: &mut Conn, act: Uuid, step: &CaseStep) -> Outcome<bool> {
         }
     }
     if let Some(letter) = &step.letter {
-        inbox::deliver(c, std::slice::from_ref(letter), &[None]).await?;
+        inbox::deliver_anywhere(c, &[&(letter.clone(), None)]).await?;
     }
-    keys::append(c, act, &case.tenant, &step.act).await?;
+    keys::append(c, &case.tenant, &[(act, step.act.clone())]).await?;
     Ok(true)
 }

@@ -6,7 +6,7 @@ use crate::sql::{Conn, Outcome, Row, Value, among};
 use crate::{ClaimAsk, Claimed, LetGo, Letter, Result, Sql, inbox};
 use domain::{InstanceId, Time};
 use sqlx::AssertSqlSafe;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -54,20 +54,6 @@ returning i.id, i.workflow, i.tenant, i.account, i.business_key, i.address, i.pa
 
 const TAKE: &str = "-- instance.claim
 update instance set claims = case when claims < 3 then claims + 1 else claims end, token = $2, claimed_until = $3, seen = signals where id = $1
-returning id, workflow, tenant, account, business_key, address, parent, person, input, state, state_name, revision,
-    head, token, claimed_until, claims, signals, lane, class, wake_at, created_at";
-
-/// By id alone: said with `token is null`, PostgreSQL would look for the ids among all due rows.
-const TAKE_FREE: &str = "-- instance.take
-update instance i set claims = i.claims + 1, token = x.token, claimed_until = levee_now() + x.lease, seen = i.signals
-from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) x(id, token, lease, now)
-where i.id = x.id and i.claimed_until is null and i.claims = 0 and i.wake_at <= x.now
-returning i.id, i.workflow, i.tenant, i.account, i.business_key, i.address, i.parent, i.person, i.input, i.state, i.state_name, i.revision,
-    i.head, i.token, i.claimed_until, i.claims, i.signals, i.lane, i.class, i.wake_at, i.created_at";
-
-const TAKE_FREE_LITE: &str = "-- instance.take
-update instance set claims = claims + 1, token = $2, claimed_until = $3, seen = signals
-where id = $1 and claimed_until is null and claims = 0 and wake_at <= $4
 returning id, workflow, tenant, account, business_key, address, parent, person, input, state, state_name, revision,
     head, token, claimed_until, claims, signals, lane, class, wake_at, created_at";
 
@@ -127,26 +113,43 @@ async fn claim(c: &mut Conn, ask: &ClaimAsk, token: Uuid, real: Time) -> Outcome
     with_letters(c, rows).await
 }
 
-/// Claims those of these rows that are due and that nobody has claimed since their last transition, inside the transaction that made
-/// them due: its locks are ours.
-pub(crate) async fn take(c: &mut Conn, mut due: Vec<Candidate>, ask: &ClaimAsk, real: Time) -> Outcome<Vec<Claimed>> {
-    due.retain(|row| row.wake_at <= ask.now && !ask.closed_lanes.contains(&row.lane));
-    if due.is_empty() || ask.limit == 0 {
-        return Ok(Vec::new());
-    }
-    let token = Uuid::new_v4();
-    let lease = i64::try_from(ask.lease.as_millis()).unwrap_or(i64::MAX);
-    let until = match c {
-        Conn::Pg(_) => lease,
-        Conn::Lite(_) => real.millis().saturating_add(lease),
-    };
-    let chosen = rank::choose(due, ask).into_iter();
-    let chosen = chosen.map(|id| vec![id.into(), token.into(), until.into(), ask.now.into()]).collect();
-    let rows = c.each(TAKE_FREE, TAKE_FREE_LITE, chosen).await?;
-    with_letters(c, rows).await
+/// What a transaction claims of what it makes due: chosen before the rows are written, so that each is written once.
+pub(crate) struct Taking {
+    chosen: BTreeSet<Uuid>,
+    token: Uuid,
+    until: Time,
 }
 
-async fn with_letters(c: &mut Conn, mut rows: Vec<Row>) -> Outcome<Vec<Claimed>> {
+impl Taking {
+    pub(crate) fn nothing() -> Self {
+        Self { chosen: BTreeSet::new(), token: Uuid::nil(), until: Time::from_millis(0) }
+    }
+
+    /// Chooses among rows that nobody has claimed since their last transition; those of machines that exist are locked.
+    pub(crate) async fn choose(c: &mut Conn, mut due: Vec<Candidate>, ask: &ClaimAsk, real: Time) -> Outcome<Self> {
+        due.retain(|row| row.wake_at <= ask.now && !ask.closed_lanes.contains(&row.lane));
+        if due.is_empty() || ask.limit == 0 {
+            return Ok(Self::nothing());
+        }
+        let real = match c {
+            Conn::Pg(_) => c
+                .one("-- clock.real\nselect levee_now() as at", vec![])
+                .await?
+                .map_or(Ok(real), |row| row.time("at"))?,
+            Conn::Lite(_) => real,
+        };
+        let chosen = rank::choose(due, ask).into_iter().collect();
+        Ok(Self { chosen, token: Uuid::new_v4(), until: real + ask.lease })
+    }
+
+    /// Token and end of the claim of this machine, if it is chosen.
+    pub(crate) fn of(&self, id: InstanceId) -> Option<(Uuid, Time)> {
+        self.chosen.contains(&id.0).then_some((self.token, self.until))
+    }
+}
+
+/// The rows of a claim, the most hazardous first, each with the letters nobody has read.
+pub(crate) async fn with_letters(c: &mut Conn, mut rows: Vec<Row>) -> Outcome<Vec<Claimed>> {
     rows.sort_by_cached_key(|row| {
         (row.get::<i64>("class").ok(), row.get::<i64>("wake_at").ok(), row.get::<Uuid>("id").ok())
     });
@@ -192,16 +195,20 @@ async fn due(c: &mut Conn, ask: &ClaimAsk, real: Time) -> Outcome<Vec<Candidate>
                    and wake_at <= $2 and lane not in (select value from json_each($3)) order by claimed_until, id limit $4";
     let limit = crate::instance::limit(ask.limit);
     let values = vec![real.into(), ask.now.into(), ask.closed_lanes.clone().into(), limit];
-    Ok(found.iter().chain(&c.all(expired, values).await?).map(candidate).collect::<Result<_>>()?)
+    Ok(found
+        .iter()
+        .chain(&c.all(expired, values).await?)
+        .map(|row| candidate(row, row.time("wake_at")?))
+        .collect::<Result<_>>()?)
 }
 
-pub(crate) fn candidate(row: &Row) -> Result<Candidate> {
+pub(crate) fn candidate(row: &Row, wake_at: Time) -> Result<Candidate> {
     Ok(Candidate {
         id: row.get("id")?,
         lane: row.get("lane")?,
         class: row.get("class")?,
         tenant: row.get("tenant")?,
-        wake_at: row.time("wake_at")?,
+        wake_at,
     })
 }
 

@@ -1,5 +1,6 @@
 //! Group commit: turns that finish together are written together, one statement per table (design §4).
 
+use crate::claim::Taking;
 use crate::connect::{pause, work};
 use crate::instance::{HISTORY, history_row, insert};
 use crate::sql::{Conn, Fail, Into, Outcome, Row, Value};
@@ -218,7 +219,7 @@ async fn write(c: &mut Conn, group: &[Arc<Ready>], clock: &Clock) -> Outcome<Vec
         group.iter().filter_map(|r| moved.get(&r.turn.id).map(|m| (r.as_ref(), m))).collect();
     record(c, &done).await?;
     let children: Vec<_> = done.iter().flat_map(|(r, _)| r.turn.children.iter().cloned()).collect();
-    let answers = insert(c, &children).await?;
+    let (answers, _) = insert(c, &children, &Taking::nothing()).await?;
     let linked = children.iter().zip(answers).filter_map(|(child, answer)| child.batch_row.map(|row| (row, answer)));
     batch::link(c, linked.collect::<Vec<(_, Submitted)>>()).await?;
     let owned: Vec<(Owner<'_>, &[Write])> =

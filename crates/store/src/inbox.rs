@@ -1,13 +1,12 @@
 //! Posts: durable before they are acknowledged, found by their machine whenever it comes (S-F).
 
+use crate::claim::Taking;
 use crate::rank::Candidate;
 use crate::sql::{Conn, Into, Outcome, Row, Value, among};
-use crate::vault::Place;
 use crate::{ClaimAsk, Claimed, Letter, NewInstance, Orphan, Post, Posted, Result, Sql, Target, claim};
 use domain::{InstanceId, Time};
 use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 use uuid::Uuid;
 
 pub(crate) const INSERT: Into = Into {
@@ -16,6 +15,22 @@ pub(crate) const INSERT: Into = Into {
     columns: "id uuid, tenant text, instance uuid, address text, event text, source text, dedupe text, raw bytea, at bigint",
     suffix: "on conflict do nothing returning id",
 };
+
+const RING_AND_TAKE: &str = "-- instance.ring
+update instance i set signals = i.signals + x.n, wake_at = case when i.wake_at is null or i.wake_at > x.at then x.at else i.wake_at end,
+    claims = i.claims + 1, token = x.token, claimed_until = x.until, seen = i.signals + x.n
+from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::uuid[], $5::bigint[]) x(id, n, at, token, until) where i.id = x.id
+returning i.id, i.workflow, i.tenant, i.account, i.business_key, i.address, i.parent, i.person, i.input, i.state, i.state_name, i.revision,
+    i.head, i.token, i.claimed_until, i.claims, i.signals, i.lane, i.class, i.wake_at, i.created_at";
+
+const RING_AND_TAKE_LITE: &str = "-- instance.ring
+update instance set signals = signals + $2, wake_at = case when wake_at is null or wake_at > $3 then $3 else wake_at end,
+    claims = claims + 1, token = $4, claimed_until = $5, seen = signals + $2 where id = $1
+returning id, workflow, tenant, account, business_key, address, parent, person, input, state, state_name, revision,
+    head, token, claimed_until, claims, signals, lane, class, wake_at, created_at";
+
+/// A post with its raw bytes sealed.
+pub(crate) type Sealed = (Post, Option<Vec<u8>>);
 
 /// How an address is held while an orphan and its machine might miss each other.
 #[derive(Clone, Copy)]
@@ -46,32 +61,6 @@ pub(crate) async fn hold_addresses(c: &mut Conn, addresses: Vec<String>, hold: H
 }
 
 impl Sql {
-    pub(crate) async fn post(&self, posts: Vec<Post>, take: Option<ClaimAsk>) -> Result<(Vec<Posted>, Vec<Claimed>)> {
-        let mut sealed = Vec::with_capacity(posts.len());
-        for post in &posts {
-            let place = Place { tenant: &post.tenant, table: "inbox", column: "raw", row: post.id };
-            sealed.push(match &post.raw {
-                Some(raw) => Some(self.keys_of(&post.tenant).await?.seal(&place, raw)),
-                None => None,
-            });
-        }
-        let (work, clock) = (Arc::new((posts, sealed, take)), self.clock.clone());
-        self.pool
-            .write(move |c| {
-                let (work, real) = (work.clone(), clock.real());
-                Box::pin(async move {
-                    let (posts, sealed, take) = &*work;
-                    let (posted, rung) = deliver(c, posts, sealed).await?;
-                    let claimed = match take {
-                        Some(ask) => claim::take(c, rung, ask, real).await?,
-                        None => Vec::new(),
-                    };
-                    Ok((posted, claimed))
-                })
-            })
-            .await
-    }
-
     pub(crate) async fn answer(&self, ask: Uuid) -> Result<Option<serde_json::Value>> {
         let row = self.one("-- inbox.answer\nselect id, answer from inbox where id = $1", vec![ask.into()]).await?;
         row.map_or(Ok(None), |row| row.json_or("answer"))
@@ -99,20 +88,29 @@ pub(crate) fn read(row: &Row) -> Result<Letter> {
     Ok(Letter { id: row.get("id")?, event: row.json("event")?, source: row.get("source")?, at: row.time("at")? })
 }
 
-/// Answers each post, and which machines were rung that nobody has claimed since their last transition.
-pub(crate) async fn deliver(
-    c: &mut Conn,
-    posts: &[Post],
-    sealed: &[Option<Vec<u8>>],
-) -> Outcome<(Vec<Posted>, Vec<Candidate>)> {
+/// The machines that posts are for, by address or by id in words.
+pub(crate) type Homes = HashMap<String, InstanceId>;
+
+/// Posts that may find nobody. One that does is alone with its address: whoever is inserting its machine has ended first, or waits.
+pub(crate) async fn deliver_anywhere(c: &mut Conn, posts: &[&Sealed]) -> Outcome<Vec<Posted>> {
     let mut homes = resolve(c, posts).await?;
-    let lost: Vec<String> =
-        posts.iter().filter(|p| !homes.contains_key(&name_of(&p.to))).map(|p| name_of(&p.to)).collect();
+    let names = posts.iter().map(|(post, _)| name_of(&post.to));
+    let lost: Vec<String> = names.filter(|name| !homes.contains_key(name)).collect();
     if !lost.is_empty() {
         hold_addresses(c, lost, Hold::Alone).await?;
         homes = resolve(c, posts).await?;
     }
-    let row = |(post, raw): (&Post, &Option<Vec<u8>>)| -> Vec<Value> {
+    Ok(deliver(c, posts, &homes, None).await?.0)
+}
+
+/// Answers each post, and claims of the machines it rings what `take` allows.
+pub(crate) async fn deliver(
+    c: &mut Conn,
+    posts: &[&Sealed],
+    homes: &Homes,
+    take: Option<(&ClaimAsk, Time)>,
+) -> Outcome<(Vec<Posted>, Vec<Claimed>)> {
+    let row = |(post, raw): &&Sealed| -> Vec<Value> {
         let (instance, address) = match &post.to {
             Target::Instance(id) => (Some(*id), None),
             Target::Address(address) => (homes.get(address).copied(), Some(address.clone())),
@@ -129,38 +127,42 @@ pub(crate) async fn deliver(
             post.at.into(),
         ]
     };
-    let fresh = c.insert(&INSERT, posts.iter().zip(sealed).map(row).collect()).await?;
+    let fresh = c.insert(&INSERT, posts.iter().map(row).collect()).await?;
     let mut fresh: HashSet<Uuid> = fresh.iter().map(|row| row.get("id")).collect::<Result<_>>()?;
     let mut kept = fresh.clone();
     // Two copies of one callback are one row, and ring once.
-    let new: Vec<&Post> = posts.iter().filter(|post| fresh.remove(&post.id)).collect();
-    let rung = ring(c, new.iter().filter_map(|post| Some((*homes.get(&name_of(&post.to))?, post.at)))).await?;
+    let new: Vec<&Post> = posts.iter().map(|(post, _)| post).filter(|post| fresh.remove(&post.id)).collect();
+    let rings = new.iter().filter_map(|post| Some((*homes.get(&name_of(&post.to))?, post.at)));
+    let claimed = match take {
+        Some((ask, real)) => ring_and_take(c, rings, ask, real).await?,
+        None => ring(c, rings).await.map(|()| Vec::new())?,
+    };
     // A repeat after a COMMIT of unknown outcome finds its own row: stored, not a duplicate.
     if new.len() < posts.len() {
         let sql = format!("-- inbox.kept\nselect id from inbox where {}", among(c, "id", 1));
-        let ids: Vec<Uuid> = posts.iter().map(|post| post.id).filter(|id| !kept.contains(id)).collect();
+        let ids: Vec<Uuid> = posts.iter().map(|(post, _)| post.id).filter(|id| !kept.contains(id)).collect();
         let found = c.all(AssertSqlSafe(sql), vec![ids.into()]).await?;
         kept.extend(found.iter().map(|row| row.get("id")).collect::<Result<Vec<Uuid>>>()?);
     }
-    let answer = |post: &Post| match (kept.contains(&post.id), homes.contains_key(&name_of(&post.to))) {
+    let answer = |(post, _): &&Sealed| match (kept.contains(&post.id), homes.contains_key(&name_of(&post.to))) {
         (false, _) => Posted::Duplicate,
         (true, true) => Posted::Stored,
         (true, false) => Posted::Orphan,
     };
-    Ok((posts.iter().map(answer).collect(), rung))
+    Ok((posts.iter().map(answer).collect(), claimed))
 }
 
-fn name_of(to: &Target) -> String {
+pub(crate) fn name_of(to: &Target) -> String {
     match to {
         Target::Instance(id) => id.to_string(),
         Target::Address(address) => address.clone(),
     }
 }
 
-/// The machines that exist, by address or by id in words.
-async fn resolve(c: &mut Conn, posts: &[Post]) -> Outcome<HashMap<String, InstanceId>> {
+/// The machines that exist.
+pub(crate) async fn resolve(c: &mut Conn, posts: &[&Sealed]) -> Outcome<Homes> {
     let (mut ids, mut addresses) = (Vec::new(), Vec::new());
-    for post in posts {
+    for (post, _) in posts {
         match &post.to {
             Target::Instance(id) => ids.push(id.0),
             Target::Address(address) => addresses.push(address.clone()),
@@ -171,7 +173,7 @@ async fn resolve(c: &mut Conn, posts: &[Post]) -> Outcome<HashMap<String, Instan
         Conn::Lite(_) => "address in (select value from json_each($2))",
     };
     let sql = format!("-- instance.resolve\nselect id, address from instance where {} or {texts}", among(c, "id", 1));
-    let mut homes = HashMap::new();
+    let mut homes = Homes::new();
     for row in c.all(AssertSqlSafe(sql), vec![ids.into(), addresses.into()]).await? {
         let id = row.id("id")?;
         homes.insert(id.to_string(), id);
@@ -182,35 +184,76 @@ async fn resolve(c: &mut Conn, posts: &[Post]) -> Outcome<HashMap<String, Instan
     Ok(homes)
 }
 
-/// Counts posts on their machines and pulls them due. A claimed machine's commit or release sees the count and keeps it due. Answers
-/// those that nobody has claimed since their last transition.
-pub(crate) async fn ring(c: &mut Conn, posts: impl Iterator<Item = (InstanceId, Time)>) -> Outcome<Vec<Candidate>> {
-    let mut rings: BTreeMap<InstanceId, (i64, Time)> = BTreeMap::new();
+/// How often a machine is rung, and from when it is due.
+type Rings = BTreeMap<InstanceId, (i64, Time)>;
+
+fn count(posts: impl Iterator<Item = (InstanceId, Time)>) -> Rings {
+    let mut rings = Rings::new();
     for (id, at) in posts {
         let ring = rings.entry(id).or_insert((0, at));
         *ring = (ring.0 + 1, ring.1.min(at));
     }
+    rings
+}
+
+/// Counts posts on their machines and pulls them due. A claimed machine's commit or release sees the count and keeps it due.
+pub(crate) async fn ring(c: &mut Conn, posts: impl Iterator<Item = (InstanceId, Time)>) -> Outcome<()> {
+    let rings = count(posts);
     if rings.len() > 1 {
         lock(c, rings.keys().map(|id| id.0).collect()).await?;
     }
+    pull(c, rings).await
+}
+
+async fn pull(c: &mut Conn, rings: Rings) -> Outcome<()> {
     let pg = "-- instance.ring\nupdate instance i set signals = i.signals + x.n, \
               wake_at = case when i.wake_at is null or i.wake_at > x.at then x.at else i.wake_at end \
-              from unnest($1::uuid[], $2::bigint[], $3::bigint[]) x(id, n, at) where i.id = x.id \
-              returning i.id, i.lane, i.class, i.tenant, i.wake_at, i.token, i.claims";
+              from unnest($1::uuid[], $2::bigint[], $3::bigint[]) x(id, n, at) where i.id = x.id";
     let lite = "-- instance.ring\nupdate instance set signals = signals + $2, \
-                wake_at = case when wake_at is null or wake_at > $3 then $3 else wake_at end where id = $1 \
-                returning id, lane, class, tenant, wake_at, token, claims";
+                wake_at = case when wake_at is null or wake_at > $3 then $3 else wake_at end where id = $1";
     let rows = rings.into_iter().map(|(id, (n, at))| vec![id.into(), n.into(), at.into()]).collect();
-    let free = |row: &Row| -> Result<bool> {
-        Ok(row.get::<Option<Uuid>>("token")?.is_none() && row.get::<i64>("claims")? == 0)
-    };
-    let mut rung = Vec::new();
-    for row in c.each(pg, lite, rows).await? {
-        if free(&row)? {
-            rung.push(claim::candidate(&row)?);
+    c.each(pg, lite, rows).await.map(|_| ())
+}
+
+/// The same, and claims those of the machines that nobody has claimed since their last transition, as far as `ask` allows.
+async fn ring_and_take(
+    c: &mut Conn,
+    posts: impl Iterator<Item = (InstanceId, Time)>,
+    ask: &ClaimAsk,
+    real: Time,
+) -> Outcome<Vec<Claimed>> {
+    let rings = count(posts);
+    let free = lock_free(c, &rings).await?;
+    let taking = Taking::choose(c, free, ask, real).await?;
+    let (mut taken, mut rest) = (Vec::new(), Rings::new());
+    for (id, (n, at)) in rings {
+        match taking.of(id) {
+            Some((token, until)) => taken.push(vec![id.into(), n.into(), at.into(), token.into(), until.into()]),
+            None => drop(rest.insert(id, (n, at))),
         }
     }
-    Ok(rung)
+    let rows = c.each(RING_AND_TAKE, RING_AND_TAKE_LITE, taken).await?;
+    pull(c, rest).await?;
+    claim::with_letters(c, rows).await
+}
+
+/// Locks machines that are rung, and answers those nobody has claimed since their last transition, due as the ring makes them.
+async fn lock_free(c: &mut Conn, rings: &Rings) -> Outcome<Vec<Candidate>> {
+    let lock = if matches!(c, Conn::Pg(_)) { "order by id for update" } else { "" };
+    let sql = format!(
+        "-- instance.lock\nselect id, lane, class, tenant, wake_at, token, claims from instance where {} {lock}",
+        among(c, "id", 1)
+    );
+    let ids: Vec<Uuid> = rings.keys().map(|id| id.0).collect();
+    let mut free = Vec::with_capacity(ids.len());
+    for row in c.all(AssertSqlSafe(sql), vec![ids.into()]).await? {
+        if row.get::<Option<Uuid>>("token")?.is_none() && row.get::<i64>("claims")? == 0 {
+            let rung = rings.get(&row.id("id")?).map(|(_, at)| *at);
+            let wake_at = rung.into_iter().chain(row.time_or("wake_at")?).min();
+            free.extend(wake_at.map(|wake_at| claim::candidate(&row, wake_at)).transpose()?);
+        }
+    }
+    Ok(free)
 }
 
 /// Locks machines in order of ids, so that groups never deadlock.
@@ -241,5 +284,5 @@ pub(crate) async fn adopt(c: &mut Conn, news: &[&NewInstance]) -> Outcome<()> {
     let adopted = c.each(pg, lite, news.iter().map(|n| vec![n.id.into(), n.at.into()]).collect()).await?;
     let adopted: Vec<(InstanceId, Time)> =
         adopted.iter().map(|row| Ok((row.id("instance")?, row.time("at")?))).collect::<Result<_>>()?;
-    ring(c, adopted.into_iter()).await.map(|_| ())
+    ring(c, adopted.into_iter()).await
 }

@@ -1,14 +1,12 @@
 //! Machines: inserting them with what came before them, and reading them.
 
+use crate::claim::Taking;
 use crate::sql::{Conn, Fail, Into, Outcome, Row, Value, among};
 use crate::writes::{self, Owner};
-use crate::{
-    ClaimAsk, Claimed, Error, Filter, Held, Instance, NewInstance, Result, Sql, Submitted, chain, claim, inbox, rank,
-};
+use crate::{Claimed, Error, Filter, Held, Instance, Line, NewInstance, Result, Sql, Submitted, chain, inbox};
 use domain::InstanceId;
 use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 use uuid::Uuid;
 
 const INSERT: Into = Into {
@@ -16,7 +14,7 @@ const INSERT: Into = Into {
     table: "instance",
     columns: "id uuid, workflow text, tenant text, account text, business_key text, address text, parent uuid, person uuid, batch uuid, \
               batch_row bigint, content_hash text, input text, state text, state_name text, revision bigint, head text, wake_at bigint, \
-              lane text, class bigint, created_at bigint, updated_at bigint",
+              lane text, class bigint, token uuid, claimed_until bigint, claims bigint, created_at bigint, updated_at bigint",
     suffix: "on conflict do nothing returning id",
 };
 pub(crate) const HISTORY: Into = Into {
@@ -35,34 +33,6 @@ const COLUMNS: &str = "id, workflow, tenant, account, business_key, address, par
                        head, wake_at, lane, claims, claimed_until, created_at, updated_at";
 
 impl Sql {
-    pub(crate) async fn submit(
-        &self,
-        instances: Vec<NewInstance>,
-        take: Option<ClaimAsk>,
-    ) -> Result<(Vec<Submitted>, Vec<Claimed>)> {
-        let (work, clock) = (Arc::new((instances, take)), self.clock.clone());
-        self.pool
-            .write(move |c| {
-                let (work, real) = (work.clone(), clock.real());
-                Box::pin(async move {
-                    // Never claimed twice: what a lost COMMIT has claimed is known when this is repeated, and its lease lapses.
-                    let (instances, take) = &*work;
-                    let submitted = insert(c, instances).await?;
-                    let created = instances.iter().zip(&submitted);
-                    let created = created.filter(|(new, answer)| **answer == Submitted::Created(new.id));
-                    let claimed = match take {
-                        Some(ask) => {
-                            let due = created.filter_map(|(new, _)| rank::new(new)).collect();
-                            claim::take(c, due, ask, real).await?
-                        }
-                        None => Vec::new(),
-                    };
-                    Ok((submitted, claimed))
-                })
-            })
-            .await
-    }
-
     pub(crate) async fn instance(&self, id: InstanceId) -> Result<Option<Instance>> {
         let sql = format!("-- instance.get\nselect {COLUMNS} from instance where id = $1");
         self.one(AssertSqlSafe(sql), vec![id.into()]).await?.as_ref().map(read).transpose()
@@ -162,35 +132,40 @@ fn read(row: &Row) -> Result<Instance> {
     })
 }
 
-/// Inserts machines inside the caller's transaction and answers in order.
-pub(crate) async fn insert(c: &mut Conn, news: &[NewInstance]) -> Outcome<Vec<Submitted>> {
+/// Inserts machines inside the caller's transaction and answers in order, with those of them that it claims.
+pub(crate) async fn insert(
+    c: &mut Conn,
+    news: &[NewInstance],
+    taking: &Taking,
+) -> Outcome<(Vec<Submitted>, Vec<Claimed>)> {
     if news.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
     // A post may know it by its address or by its id.
     let names = news.iter().flat_map(|n| [Some(n.id.to_string()), n.address.clone()]).flatten();
     inbox::hold_addresses(c, names.collect(), inbox::Hold::Shared).await?;
-    let created = c.insert(&INSERT, news.iter().map(row_of).collect()).await?;
+    let mut firsts: Vec<First<'_>> = news.iter().map(|new| First::new(new, None)).collect();
+    let created = c.insert(&INSERT, firsts.iter().map(|first| first.row(taking)).collect()).await?;
     let mut created: BTreeSet<Uuid> = created.iter().map(|row| row.get("id")).collect::<Result<_>>()?;
-    let held = hold_duplicates(c, news, &created).await?;
-    let fresh: Vec<&NewInstance> = news.iter().filter(|n| created.contains(&n.id.0)).collect();
-    c.insert(&HISTORY, fresh.iter().map(|new| first_row(new, held.get(&new.id.0).copied())).collect()).await?;
-    inbox::adopt(c, &fresh).await?;
+    firsts.retain(|first| created.contains(&first.new.id.0));
+    hold_duplicates(c, &mut firsts).await?;
+    c.insert(&HISTORY, firsts.iter().map(First::history).collect()).await?;
+    inbox::adopt(c, &firsts.iter().map(|first| first.new).collect::<Vec<_>>()).await?;
     let known = existing(c, news.iter().filter(|n| !created.contains(&n.id.0))).await?;
     // The same key twice in one call: the first made the row, the second finds it.
-    news.iter()
-        .map(|new| {
-            if created.remove(&new.id.0) {
-                return Ok(Submitted::Created(new.id));
-            }
-            match known.get(&key_of(new)) {
-                Some((id, hash)) if *hash == new.content_hash => Ok(Submitted::Known(*id)),
-                Some((id, _)) => Ok(Submitted::Differs(*id)),
-                // Not its key, so its id or its address is another machine's.
-                None => Err(Fail::Store(Error::Forbidden("instance_address".into()))),
-            }
-        })
-        .collect()
+    let answer = |new: &NewInstance| {
+        if created.remove(&new.id.0) {
+            return Ok(Submitted::Created(new.id));
+        }
+        match known.get(&key_of(new)) {
+            Some((id, hash)) if *hash == new.content_hash => Ok(Submitted::Known(*id)),
+            Some((id, _)) => Ok(Submitted::Differs(*id)),
+            // Not its key, so its id or its address is another machine's.
+            None => Err(Fail::Store(Error::Forbidden("instance_address".into()))),
+        }
+    };
+    let submitted = news.iter().map(answer).collect::<Outcome<_>>()?;
+    Ok((submitted, firsts.iter().filter_map(|first| first.claimed(taking)).collect()))
 }
 
 type Key = (String, String, String);
@@ -199,37 +174,82 @@ fn key_of(new: &NewInstance) -> Key {
     (new.tenant.clone(), new.workflow.clone(), new.business_key.clone())
 }
 
-fn row_of(new: &NewInstance) -> Vec<Value> {
-    let line = chain::first_line(new, &new.state_name);
-    vec![
-        new.id.into(),
-        (&new.workflow).into(),
-        (&new.tenant).into(),
-        (&new.account).into(),
-        (&new.business_key).into(),
-        new.address.clone().into(),
-        new.parent.into(),
-        new.person.into(),
-        new.batch_row.map(|(batch, _)| batch).into(),
-        new.batch_row.map(|(_, row)| row).into(),
-        (&new.content_hash).into(),
-        (&new.input).into(),
-        (&new.state).into(),
-        (&new.state_name).into(),
-        1.into(),
-        chain::line("", new.id.0, 1, &line).into(),
-        new.due.wake_at.into(),
-        (&new.due.lane).into(),
-        i64::from(new.due.class).into(),
-        new.at.into(),
-        new.at.into(),
-    ]
+/// A new machine with the first line of its history.
+struct First<'n> {
+    new: &'n NewInstance,
+    held: Option<&'n Held>,
+    line: Line,
+    hash: String,
 }
 
-fn first_row(new: &NewInstance, held: Option<&Held>) -> Vec<Value> {
-    let line = chain::first_line(new, held.map_or(&new.state_name, |h| &h.state_name));
-    let hash = chain::line("", new.id.0, 1, &line);
-    history_row(new.id, 1, &line, hash)
+impl<'n> First<'n> {
+    fn new(new: &'n NewInstance, held: Option<&'n Held>) -> Self {
+        let line = chain::first_line(new, held.map_or(&new.state_name, |held| &held.state_name));
+        Self { new, held, hash: chain::line("", new.id.0, 1, &line), line }
+    }
+
+    fn row(&self, taking: &Taking) -> Vec<Value> {
+        let new = self.new;
+        let claim = taking.of(new.id);
+        vec![
+            new.id.into(),
+            (&new.workflow).into(),
+            (&new.tenant).into(),
+            (&new.account).into(),
+            (&new.business_key).into(),
+            new.address.clone().into(),
+            new.parent.into(),
+            new.person.into(),
+            new.batch_row.map(|(batch, _)| batch).into(),
+            new.batch_row.map(|(_, row)| row).into(),
+            (&new.content_hash).into(),
+            (&new.input).into(),
+            (&new.state).into(),
+            (&new.state_name).into(),
+            1.into(),
+            (&self.hash).into(),
+            new.due.wake_at.into(),
+            (&new.due.lane).into(),
+            i64::from(new.due.class).into(),
+            claim.map(|(token, _)| token).into(),
+            claim.map(|(_, until)| until).into(),
+            i64::from(claim.is_some()).into(),
+            new.at.into(),
+            new.at.into(),
+        ]
+    }
+
+    fn history(&self) -> Vec<Value> {
+        history_row(self.new.id, 1, &self.line, self.hash.clone())
+    }
+
+    /// As a claim would read it. A letter it adopts is not seen by this claim, and keeps it due.
+    fn claimed(&self, taking: &Taking) -> Option<Claimed> {
+        let (token, claimed_until) = taking.of(self.new.id).filter(|_| self.held.is_none())?;
+        let new = self.new.clone();
+        Some(Claimed {
+            id: new.id,
+            workflow: new.workflow,
+            tenant: new.tenant,
+            account: new.account,
+            business_key: new.business_key,
+            address: new.address,
+            parent: new.parent,
+            person: new.person,
+            input: new.input,
+            state: new.state,
+            state_name: new.state_name,
+            revision: 1,
+            head: self.hash.clone(),
+            token,
+            claimed_until,
+            claims: 1,
+            signals: 0,
+            lane: new.due.lane,
+            inbox: Vec::new(),
+            created_at: new.at,
+        })
+    }
 }
 
 pub(crate) fn history_row(id: InstanceId, seq: i64, line: &crate::Line, hash: String) -> Vec<Value> {
@@ -247,37 +267,32 @@ pub(crate) fn history_row(id: InstanceId, seq: i64, line: &crate::Line, hash: St
     ]
 }
 
-/// Takes the guards' keys; machines that come second start held, with the writes that give them an owner (P12).
-async fn hold_duplicates<'n>(
-    c: &mut Conn,
-    news: &'n [NewInstance],
-    created: &BTreeSet<Uuid>,
-) -> Outcome<HashMap<Uuid, &'n Held>> {
-    let guarded =
-        news.iter().filter(|n| created.contains(&n.id.0)).filter_map(|n| n.guard.as_ref().map(|guard| (n, guard)));
+/// Takes the guards' keys; machines that come second start held, with the writes that give them an owner (P12), and unclaimed.
+async fn hold_duplicates(c: &mut Conn, firsts: &mut [First<'_>]) -> Outcome<()> {
+    let guarded = firsts.iter_mut().enumerate().filter_map(|(place, first)| {
+        let guard = first.new.guard.as_ref()?;
+        Some(((guard.key.as_str(), place), (first, &guard.held)))
+    });
     // In order of keys, so that two calls never wait for each other crosswise.
-    let guarded: BTreeMap<(&str, usize), (&NewInstance, &Held)> =
-        guarded.enumerate().map(|(place, (new, guard))| ((guard.key.as_str(), place), (new, &guard.held))).collect();
-    let rows = guarded.iter().map(|((key, _), (new, _))| vec![(*key).into(), new.id.into()]).collect();
+    let mut guarded: BTreeMap<(&str, usize), (&mut First<'_>, &Held)> = guarded.collect();
+    let rows = guarded.iter().map(|((key, _), (first, _))| vec![(*key).into(), first.new.id.into()]).collect();
     let taken = c.insert(&GUARD, rows).await?;
     let taken: BTreeSet<Uuid> = taken.iter().map(|row| row.get("instance")).collect::<Result<_>>()?;
-    let held: HashMap<Uuid, &Held> =
-        guarded.values().filter(|(new, _)| !taken.contains(&new.id.0)).map(|(new, held)| (new.id.0, *held)).collect();
-    for (new, held) in guarded.values().filter(|(new, _)| held.contains_key(&new.id.0)) {
-        let head = chain::line("", new.id.0, 1, &chain::first_line(new, &held.state_name));
-        let emits = writes::emits(&held.writes);
+    for (first, held) in guarded.values_mut().filter(|(first, _)| !taken.contains(&first.new.id.0)) {
+        let new = first.new;
+        **first = First::new(new, Some(held));
         let values = vec![
             new.id.into(),
             (&held.state).into(),
             (&held.state_name).into(),
-            head.into(),
+            (&first.hash).into(),
             held.due.wake_at.into(),
             (&held.due.lane).into(),
             i64::from(held.due.class).into(),
-            emits.into(),
+            writes::emits(&held.writes).into(),
         ];
         let sql = "-- instance.hold\nupdate instance set state = $2, state_name = $3, head = $4, wake_at = $5, lane = $6, class = $7, \
-                   emitted = $8 where id = $1";
+                   emitted = $8, token = null, claimed_until = null, claims = 0 where id = $1";
         c.exec(sql, values).await?;
         let owner = Owner {
             id: new.id,
@@ -290,7 +305,7 @@ async fn hold_duplicates<'n>(
         };
         writes::apply(c, &[(owner, &held.writes)]).await?;
     }
-    Ok(held)
+    Ok(())
 }
 
 async fn existing<'n>(

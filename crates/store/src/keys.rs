@@ -2,7 +2,7 @@
 
 use crate::connect::work;
 use crate::instance::limit;
-use crate::sql::{Conn, Fail, Outcome, Row, Value};
+use crate::sql::{Conn, Fail, Into, Outcome, Row};
 use crate::vault::Place;
 use crate::{Act, ApiKey, Error, Freeze, Idempotency, Result, Saved, Sql, chain};
 use domain::Time;
@@ -37,11 +37,12 @@ impl Sql {
         self.exec(sql, vec![id.into(), at.into()]).await.map(|_| ())
     }
 
-    pub(crate) async fn act(&self, tenant: &str, act: Act) -> Result<()> {
-        let of = Arc::new((Uuid::new_v4(), tenant.to_owned(), act));
+    pub(crate) async fn act(&self, tenant: &str, acts: Vec<Act>) -> Result<()> {
+        let acts: Vec<(Uuid, Act)> = acts.into_iter().map(|act| (Uuid::new_v4(), act)).collect();
+        let of = Arc::new((tenant.to_owned(), acts));
         let work = work(move |c| {
             let of = of.clone();
-            Box::pin(async move { append(c, of.0, &of.1, &of.2).await })
+            Box::pin(async move { append(c, &of.0, &of.1).await })
         });
         self.pool.write(work).await
     }
@@ -164,9 +165,18 @@ pub(crate) async fn broken_act(c: &mut Conn, tenant: &str) -> Outcome<Option<i64
     Ok(None)
 }
 
-/// Appends one link. Two writers at once: the second meets the first one's number and goes again behind it.
-pub(crate) async fn append(c: &mut Conn, id: Uuid, tenant: &str, act: &Act) -> Outcome<()> {
-    if c.one("-- audit.done\nselect id from audit where id = $1", vec![id.into()]).await?.is_some() {
+const AUDIT: Into = Into {
+    name: "audit.append",
+    table: "audit",
+    columns: "tenant text, seq bigint, id uuid, who text, what text, subject text, detail text, at bigint, hash text",
+    suffix: "",
+};
+
+/// Appends links. Two writers at once: the second meets the first one's number and goes again behind it.
+pub(crate) async fn append(c: &mut Conn, tenant: &str, acts: &[(Uuid, Act)]) -> Outcome<()> {
+    // One transaction wrote them all, or none.
+    let Some((first, _)) = acts.first() else { return Ok(()) };
+    if c.one("-- audit.done\nselect id from audit where id = $1", vec![(*first).into()]).await?.is_some() {
         return Ok(());
     }
     if let Conn::Pg(_) = c {
@@ -178,25 +188,26 @@ pub(crate) async fn append(c: &mut Conn, id: Uuid, tenant: &str, act: &Act) -> O
             vec![tenant.into()],
         )
         .await?;
-    let (seq, before) = match &last {
-        Some(row) => (row.get::<i64>("seq")? + 1, row.get::<String>("hash")?),
-        None => (1, String::new()),
+    let (mut seq, mut before) = match &last {
+        Some(row) => (row.get::<i64>("seq")?, row.get::<String>("hash")?),
+        None => (0, String::new()),
     };
-    let sql = "-- audit.append\ninsert into audit (tenant, seq, id, who, what, subject, detail, at, hash) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    let hash = chain::act(&before, tenant, seq, act);
-    let (who, what, subject): (Value, Value, Value) = ((&act.who).into(), (&act.what).into(), (&act.subject).into());
-    let values = vec![
-        tenant.into(),
-        seq.into(),
-        id.into(),
-        who,
-        what,
-        subject,
-        (&act.detail).into(),
-        act.at.into(),
-        hash.into(),
-    ];
-    match c.exec(sql, values).await {
+    let rows = acts.iter().map(|(id, act)| {
+        seq += 1;
+        before = chain::act(&before, tenant, seq, act);
+        vec![
+            tenant.into(),
+            seq.into(),
+            (*id).into(),
+            (&act.who).into(),
+            (&act.what).into(),
+            (&act.subject).into(),
+            (&act.detail).into(),
+            act.at.into(),
+            before.clone().into(),
+        ]
+    });
+    match c.insert(&AUDIT, rows.collect()).await {
         Ok(_) => Ok(()),
         Err(Fail::Store(Error::Forbidden(_))) => Err(Fail::Again),
         Err(fail) => Err(fail),

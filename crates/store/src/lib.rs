@@ -22,6 +22,7 @@ mod instance;
 mod inbox;
 mod rank;
 mod claim;
+mod door;
 mod commit;
 mod writes;
 mod record;

@@ -3,48 +3,49 @@
 use crate::Inner;
 use crate::{
     BatchRow, ClaimAsk, Claimed, Committed, Entry, Exchange, Filter, Instance, LetGo, Letter, NewInstance, Orphan,
-    Post, Posted, Result, Store, Submitted, Touch, Turn,
+    Post, Posted, Result, Seats, Store, Submitted, TakenIn, Touch, Turn,
 };
 use domain::{InstanceId, Time};
 use serde_json::Value;
 use uuid::Uuid;
 
 impl Store {
-    /// Inserts machines with their first history line in one transaction, one statement per table, and answers in order. Posts that came before them are adopted by address; a machine with a [`crate::Guard`] whose key is taken starts in its `held` state.
+    /// Inserts machines with their first history line in one transaction, one statement per table, and answers in order. Posts that
+    /// came before them are adopted by address; a machine with a [`crate::Guard`] whose key is taken starts in its `held` state.
     pub async fn submit(&self, instances: Vec<NewInstance>) -> Result<Vec<Submitted>> {
-        Ok(self.submit_and_take(instances, None).await?.0)
+        Ok(self.take_in(instances, Vec::new(), None).await?.submitted)
     }
 
-    /// The same, and claims in the same transaction those of the new machines that are due, by the ask's lanes and limits and counted
-    /// before this answers. What else is due is not looked at, and what was claimed before in its state is left to [`Self::claim`].
-    pub async fn submit_and_take(
+    /// Makes messages durable, once per (tenant, dedupe), and pulls their addressees' `wake_at` to now. When this answers, they may be
+    /// acknowledged (S-F).
+    pub async fn post(&self, posts: Vec<Post>) -> Result<Vec<Posted>> {
+        self.take_in(Vec::new(), posts, None).await?.posted.into_iter().collect()
+    }
+
+    /// Both in one transaction, which also claims, by the ask's lanes and limits and counted before this answers, those of the new
+    /// machines that are due and those of the rung ones that nobody holds. What else is due is not looked at, and what was claimed before
+    /// in its state is left to [`Self::claim`]. What is under way goes before what is new.
+    pub async fn take_in(
         &self,
         instances: Vec<NewInstance>,
+        posts: Vec<Post>,
         take: Option<ClaimAsk>,
-    ) -> Result<(Vec<Submitted>, Vec<Claimed>)> {
+    ) -> Result<TakenIn> {
+        let touch = if instances.is_empty() { Touch::Post } else { Touch::Submit };
+        let seats = take.map(|ask| {
+            let for_posts = ask.limit.min(posts.len());
+            Seats {
+                starts: ClaimAsk { limit: ask.limit - for_posts, ..ask.clone() },
+                posts: ClaimAsk { limit: for_posts, ..ask },
+            }
+        });
         let work = async {
             match &self.inner {
-                Inner::Sql(sql) => sql.submit(instances, take).await,
-                Inner::Memory(memory) => memory.lock().submit(instances, take),
+                Inner::Sql(sql) => sql.take_in(instances, posts, seats).await,
+                Inner::Memory(memory) => memory.lock().take_in(instances, posts, seats),
             }
         };
-        self.touch(Touch::Submit, work).await
-    }
-
-    /// Makes messages durable, once per (tenant, dedupe), and pulls their addressees' `wake_at` to now. When this answers, they may be acknowledged (S-F).
-    pub async fn post(&self, posts: Vec<Post>) -> Result<Vec<Posted>> {
-        Ok(self.post_and_take(posts, None).await?.0)
-    }
-
-    /// The same, and claims in the same transaction those of the machines it rings that nobody holds, as in [`Self::submit_and_take`].
-    pub async fn post_and_take(&self, posts: Vec<Post>, take: Option<ClaimAsk>) -> Result<(Vec<Posted>, Vec<Claimed>)> {
-        let work = async {
-            match &self.inner {
-                Inner::Sql(sql) => sql.post(posts, take).await,
-                Inner::Memory(memory) => memory.lock().post(posts, take),
-            }
-        };
-        self.touch(Touch::Post, work).await
+        self.touch(touch, work).await
     }
 
     /// The answer a turn wrote for this post, once there is one.

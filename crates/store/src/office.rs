@@ -88,11 +88,11 @@ impl Store {
         }
     }
 
-    /// Appends to the tenant's audit chain.
-    pub async fn act(&self, tenant: &str, act: Act) -> Result<()> {
+    /// Appends to the tenant's audit chain, all or none.
+    pub async fn act(&self, tenant: &str, acts: Vec<Act>) -> Result<()> {
         match &self.inner {
-            Inner::Sql(sql) => sql.act(tenant, act).await,
-            Inner::Memory(memory) => memory.lock().act(tenant, act),
+            Inner::Sql(sql) => sql.act(tenant, acts).await,
+            Inner::Memory(memory) => memory.lock().act(tenant, acts),
         }
     }
 

@@ -238,7 +238,7 @@ impl Round {
         c.each(ANSWER.0, ANSWER.1, self.answers).await?;
         c.insert(&OUTBOX, self.outbox).await?;
         c.insert(&inbox::INSERT, self.told).await?;
-        inbox::ring(c, self.rings.into_iter()).await.map(|_| ())
+        inbox::ring(c, self.rings.into_iter()).await
     }
 }
 

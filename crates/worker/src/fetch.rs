@@ -20,14 +20,18 @@ pub(crate) struct Pace {
 /// Fills the channel until it is told to stop, or until nobody takes rows any more. Where several rows came due together, more are
 /// just behind: they are waited for a little, as in a group commit.
 pub(crate) async fn fetch(engine: Engine, rows: mpsc::Sender<Claimed>, stop: CancellationToken, pace: Pace) {
-    let mut back_off = BACK_OFF_FIRST;
-    while let Some(seats) = stop.run_until_cancelled(seats(&rows)).await.flatten() {
+    let (mut back_off, mut backlog) = (BACK_OFF_FIRST, false);
+    while let Some(seats) = stop.run_until_cancelled(seats(&rows, backlog)).await.flatten() {
         // Not cut short by the stop: what a dropped claim has taken would lie idle for a lease.
         let pause = match engine.claim(seats.len()).await {
-            Ok(claimed) if claimed.is_empty() => Duration::ZERO,
+            Ok(claimed) if claimed.is_empty() => {
+                backlog = false;
+                Duration::ZERO
+            }
             Ok(claimed) => {
                 back_off = BACK_OFF_FIRST;
                 let several = claimed.len() > 1;
+                backlog = claimed.len() == seats.len();
                 // Whoever closes the channel meanwhile waits for these seats.
                 seats.into_iter().zip(claimed).for_each(|(seat, row)| seat.send(row));
                 if several {
@@ -55,11 +59,14 @@ pub(crate) async fn fetch(engine: Engine, rows: mpsc::Sender<Claimed>, stop: Can
     }
 }
 
-/// Seats for a claim that is worth its flush, a quarter of the channel and whatever else is free: held while it is made, so that
-/// nothing is claimed without one. `None` when nobody reads it any more.
-async fn seats(rows: &mpsc::Sender<Claimed>) -> Option<Vec<mpsc::Permit<'_, Claimed>>> {
+/// Seats for a claim that is worth its flush, a quarter of the channel: held while it is made, so that nothing is claimed without
+/// one. The others are for what comes in by the door, which claims at no cost of its own; a backlog may have them all. `None` when
+/// nobody reads the channel any more.
+async fn seats(rows: &mpsc::Sender<Claimed>, backlog: bool) -> Option<Vec<mpsc::Permit<'_, Claimed>>> {
     let mut seats: Vec<_> = rows.reserve_many((rows.max_capacity() / 4).max(1)).await.ok()?.collect();
-    seats.extend(rows.try_reserve_many(rows.capacity()).ok().into_iter().flatten());
+    if backlog {
+        seats.extend(rows.try_reserve_many(rows.capacity()).ok().into_iter().flatten());
+    }
     Some(seats)
 }
 

@@ -5,11 +5,13 @@ use engine::Engine;
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 /// Clock and freezes: a switch that is thrown must hold within a second.
 const EVERY: Duration = Duration::from_secs(1);
+/// What takes long, because there are millions of rows to look at, is done more seldom: at most this part of the time goes into it.
+const SHARE: u32 = 50;
 
 pub(crate) async fn keep(engine: Engine, stop: CancellationToken, options: Options) {
     let mut second = interval(EVERY);
@@ -20,10 +22,10 @@ pub(crate) async fn keep(engine: Engine, stop: CancellationToken, options: Optio
             engine.refresh_clock().await?;
             engine.refresh_freezes().await?;
             if figures.due() {
-                engine.publish().await?;
+                figures.cost(timed(engine.publish()).await?);
             }
             if audits.due() {
-                engine.publish_audits().await?;
+                audits.cost(timed(engine.publish_audits()).await?);
             }
             Ok::<(), engine::Error>(())
         };
@@ -53,6 +55,16 @@ impl Every {
         self.left = if due { self.rounds } else { self.left } - 1;
         due
     }
+
+    /// The round took so long.
+    fn cost(&mut self, took: Duration) {
+        self.left = self.left.max((took * SHARE).as_secs());
+    }
+}
+
+async fn timed(work: impl Future<Output = Result<(), engine::Error>>) -> Result<Duration, engine::Error> {
+    let begun = Instant::now();
+    work.await.map(|()| begun.elapsed())
 }
 
 #[cfg(test)]
@@ -64,5 +76,15 @@ mod tests {
         let mut every = Every::new(Duration::from_secs(3));
         let due: Vec<bool> = (0..7).map(|_| every.due()).collect();
         assert_eq!(due, [true, false, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn a_round_that_took_long_is_followed_by_fifty_times_as_much_rest() {
+        let mut every = Every::new(Duration::from_secs(3));
+        assert!(every.due());
+        every.cost(Duration::from_millis(10));
+        assert_eq!((0..3).map(|_| every.due()).collect::<Vec<_>>(), [false, false, true]);
+        every.cost(Duration::from_millis(200));
+        assert_eq!((0..11).filter(|_| every.due()).count(), 1, "after ten seconds");
     }
 }

@@ -7,13 +7,16 @@ use crate::page::{limit_of, row_cursor, seal};
 use crate::problem::{Error, Problem};
 use crate::read::{Id, Params};
 use crate::remits;
-use crate::remits::permit::{self, PermitGranted, WAIT};
+use crate::remits::permit::{self, Bare, PermitGranted, WAIT};
 use crate::role::Caller;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::InstanceId;
 use futures::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use store::Instance;
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use workflows::remit::At;
@@ -66,24 +69,30 @@ pub(crate) async fn pay_permits(
     let until = Instant::now() + WAIT;
     let ask = |remit: remits::Known| {
         let (api, caller, deed) = (&api, &caller, &deed);
-        async move { item(remit.row.id, permit::ask(api, caller, deed, &remit, until).await) }
+        async move {
+            let answer = permit::ask(api, caller, deed, &remit, until).await;
+            (remit, answer)
+        }
     };
-    let items: Vec<PermitItem> = stream::iter(remits).map(ask).buffered(AT_ONCE).collect().await;
+    let asked: Vec<(remits::Known, Result<Bare, Error>)> =
+        stream::iter(remits).map(ask).buffered(AT_ONCE).collect().await;
+    let (mut granted, mut items) = (Vec::new(), Vec::with_capacity(asked.len()));
+    for (remit, answer) in asked {
+        let (remit_id, error) = (remit.row.id, answer.as_ref().err());
+        let status = error.map_or(StatusCode::CREATED, Error::status).as_u16();
+        items.push(PermitItem { remit_id, status, permit: None, problem: error.map(Error::problem) });
+        granted.extend(answer.ok().map(|permit| (remit, permit)));
+    }
+    let mut shown = permit::reveal(&api, &caller, granted).await?.into_iter();
+    for item in items.iter_mut().filter(|item| item.problem.is_none()) {
+        item.permit = shown.next();
+    }
     let waiting = items.iter().any(|item| item.status == 503);
     let mut response = axum::Json(Permits { items, next_cursor }).into_response();
     if waiting {
         response.extensions_mut().insert(NotFinal);
     }
     Ok(response)
-}
-
-fn item(remit_id: InstanceId, answer: Result<PermitGranted, Error>) -> PermitItem {
-    match answer {
-        Ok(permit) => PermitItem { remit_id, status: 201, permit: Some(permit), problem: None },
-        Err(error) => {
-            PermitItem { remit_id, status: error.status().as_u16(), permit: None, problem: Some(error.problem()) }
-        }
-    }
 }
 
 /// Whole orders until `limit` remits are together. A repeat under the same key asks again about those that were answered in between.
@@ -98,15 +107,19 @@ async fn open_remits(
     let collecting = deed.before > 0;
     loop {
         let lines = api.store().batch_lines(batch, after, limit).await?;
-        let Some(last) = lines.last().map(|line| line.row) else { return Ok((remits, None)) };
+        if lines.is_empty() {
+            return Ok((remits, None));
+        }
+        let orders: Vec<InstanceId> = lines.iter().filter_map(|line| line.order).collect();
+        let mut of_orders: BTreeMap<InstanceId, Vec<Instance>> = BTreeMap::new();
+        for child in api.store().children_of(&orders).await? {
+            of_orders.entry(child.parent.unwrap_or(child.id)).or_default().push(child);
+        }
         for line in &lines {
             if remits.len() >= limit {
                 return Ok((remits, Some(seal(&after.to_be_bytes()))));
             }
-            let children = match line.order {
-                Some(order) => api.store().children(order).await?,
-                None => Vec::new(),
-            };
+            let children = line.order.and_then(|order| of_orders.remove(&order)).unwrap_or_default();
             for child in children {
                 let remit = remits::Known::read(child)?;
                 if matches!(remit.state.at, At::Open { .. })
@@ -116,9 +129,6 @@ async fn open_remits(
                 }
             }
             after = line.row;
-        }
-        if last != after {
-            return Err(Error::Internal);
         }
     }
 }

@@ -23,5 +23,6 @@ pub(crate) async fn pay_permit(
 ) -> Result<(StatusCode, axum::Json<PermitGranted>), Error> {
     let remit = find(&api, &caller, id.instance()).await?;
     let granted = permit::ask(&api, &caller, &deed, &remit, Instant::now() + WAIT).await?;
-    Ok((StatusCode::CREATED, axum::Json(granted)))
+    let shown = permit::reveal(&api, &caller, vec![(remit, granted)]).await?.pop().ok_or(Error::Internal)?;
+    Ok((StatusCode::CREATED, axum::Json(shown)))
 }

@@ -48,17 +48,20 @@ impl std::fmt::Debug for Payee {
     }
 }
 
+/// A permit as the remit gave it; [`reveal`] says whom to pay.
+pub(crate) struct Bare {
+    permit_id: Uuid,
+    attempt: u32,
+    bank_order_no: String,
+    amount: Money,
+    pay_before: Time,
+}
+
 /// Asks, waits until `until`, and answers the permit or why there is none.
 ///
 /// Under a key the letters of earlier attempts are met first: one of them may have been granted since its asker went away. Only a
 /// letter that was answered "the provider could not be reached" is followed by a new one, once per attempt.
-pub(crate) async fn ask(
-    api: &Api,
-    caller: &Caller,
-    deed: &Deed,
-    remit: &Known,
-    until: Instant,
-) -> Result<PermitGranted, Error> {
+pub(crate) async fn ask(api: &Api, caller: &Caller, deed: &Deed, remit: &Known, until: Instant) -> Result<Bare, Error> {
     let letters = if deed.key.is_some() { deed.before + 1 } else { 1 };
     for letter in 0..letters {
         let name = deed.key.as_ref().map(|key| format!("permit/{key}/{letter}"));
@@ -73,18 +76,7 @@ pub(crate) async fn ask(
         };
         match serde_json::from_value(answer).map_err(|_| Error::Internal)? {
             PermitAnswer::Granted { permit_id, attempt, bank_order_no, amount, pay_before } => {
-                let payee = payee(api, caller, remit, permit_id).await?;
-                let provider_order_id = remit.input.provider_order_id.to_string();
-                return Ok(PermitGranted {
-                    permit_id,
-                    remit_id: remit.row.id,
-                    provider_order_id,
-                    attempt,
-                    bank_order_no,
-                    amount,
-                    payee,
-                    pay_before,
-                });
+                return Ok(Bare { permit_id, attempt, bank_order_no, amount, pay_before });
             }
             PermitAnswer::Refused { code, detail } => return Err(Error::Conflict { code, detail }),
             PermitAnswer::Unreachable => {}
@@ -93,9 +85,29 @@ pub(crate) async fn ask(
     Err(Error::later("provider_unreachable", "the provider could not be asked, so nothing may be paid: try again"))
 }
 
-/// The payee in clear, audited before it is shown.
-async fn payee(api: &Api, caller: &Caller, remit: &Known, permit: Uuid) -> Result<Payee, Error> {
-    let person = api.store().person(&caller.tenant, remit.input.person).await?.ok_or(Error::Internal)?;
-    api.act(caller, "permit.payee_revealed", permit, json!({"remit": remit.row.id})).await?;
-    Ok(Payee { name: person.name.expose().to_owned(), bankcard_no: person.bankcard.expose().to_owned() })
+/// The payees in clear, audited before they are shown.
+pub(crate) async fn reveal(
+    api: &Api,
+    caller: &Caller,
+    granted: Vec<(Known, Bare)>,
+) -> Result<Vec<PermitGranted>, Error> {
+    let ids: Vec<Uuid> = granted.iter().map(|(remit, _)| remit.input.person).collect();
+    let persons = api.store().persons(&caller.tenant, &ids).await?;
+    let acts = granted.iter().map(|(remit, permit)| (permit.permit_id.to_string(), json!({"remit": remit.row.id})));
+    api.acts(caller, "permit.payee_revealed", acts.collect()).await?;
+    let shown = |(remit, permit): (Known, Bare)| {
+        let person = persons.get(&remit.input.person).ok_or(Error::Internal)?;
+        let payee = Payee { name: person.name.expose().to_owned(), bankcard_no: person.bankcard.expose().to_owned() };
+        Ok(PermitGranted {
+            permit_id: permit.permit_id,
+            remit_id: remit.row.id,
+            provider_order_id: remit.input.provider_order_id.to_string(),
+            attempt: permit.attempt,
+            bank_order_no: permit.bank_order_no,
+            amount: permit.amount,
+            payee,
+            pay_before: permit.pay_before,
+        })
+    };
+    granted.into_iter().map(shown).collect()
 }

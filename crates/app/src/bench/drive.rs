@@ -2,7 +2,7 @@
 
 use super::http::Connection;
 use super::meter::{self, Reading};
-use super::report::{Latency, Rate, Report};
+use super::report::{self, Latency, Rate, Report};
 use super::{Bare, floor};
 use crate::client::Output;
 use anyhow::{Context, Result, bail};
@@ -74,11 +74,11 @@ pub(super) async fn bare(options: &Bare, output: &Output) -> Result<ExitCode> {
         ("sqlite", _) | (_, 0) => None,
         _ => tokio::task::spawn_blocking(move || floor::measure(&url, seconds)).await??,
     };
-    Report { database: kind(&database).to_owned(), rate, latency, floors }.print(output);
+    report::print("bare", kind(&database), Report { rate, latency, floors }.figures(), output);
     Ok(ExitCode::SUCCESS)
 }
 
-fn kind(database: &str) -> &str {
+pub(super) fn kind(database: &str) -> &str {
     database.split_once(':').map_or(database, |(scheme, _)| scheme)
 }
 

@@ -63,6 +63,11 @@ fn stat(pid: u32) -> Option<Stat> {
     Some(Stat { parent: fields.get(1)?.parse().ok()?, own_ms, with_children_ms: own_ms + ms(13)? + ms(14)? })
 }
 
+/// Processor time of this process so far.
+pub(super) fn own_ms() -> Option<u64> {
+    Some(stat(std::process::id())?.own_ms)
+}
+
 fn peak_kib(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 pub(super) struct Report {
-    pub(super) database: String,
     pub(super) rate: Rate,
     pub(super) latency: Option<Latency>,
     pub(super) floors: Option<Floors>,
@@ -32,19 +31,7 @@ pub(super) struct Latency {
 }
 
 impl Report {
-    pub(super) fn print(&self, output: &Output) {
-        let figures = self.figures();
-        if !output.json {
-            let rows: Vec<Vec<String>> =
-                figures.iter().map(|(name, value)| vec![name.replace('_', " "), shown(value)]).collect();
-            show::print(&show::table(Style::of_stdout(), &["bare", &self.database], &rows));
-        }
-        let line: serde_json::Map<String, Value> =
-            figures.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        println!("{}", Value::Object(line));
-    }
-
-    fn figures(&self) -> Vec<(&'static str, Value)> {
+    pub(super) fn figures(&self) -> Vec<(&'static str, Value)> {
         let Rate { lifecycles, nanoseconds, before, after } = &self.rate;
         let each = u64::try_from(*lifecycles).unwrap_or(u64::MAX).max(1);
         let per_second = u64::try_from(u128::from(each) * 1_000_000_000 / nanoseconds.max(&1)).unwrap_or(u64::MAX);
@@ -88,8 +75,20 @@ impl Report {
     }
 }
 
+/// The figures of a workload on a database.
+pub(super) fn print(workload: &str, database: &str, figures: Vec<(&'static str, Value)>, output: &Output) {
+    if !output.json {
+        let rows: Vec<Vec<String>> =
+            figures.iter().map(|(name, value)| vec![name.replace('_', " "), shown(value)]).collect();
+        show::print(&show::table(Style::of_stdout(), &[workload, database], &rows));
+    }
+    let line: serde_json::Map<String, Value> =
+        figures.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    println!("{}", Value::Object(line));
+}
+
 /// Thousandths, as a decimal number.
-fn decimal(thousandths: u64) -> Value {
+pub(super) fn decimal(thousandths: u64) -> Value {
     let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
     text.parse::<serde_json::Number>().map_or(Value::Null, Value::Number)
 }

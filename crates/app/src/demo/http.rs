@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// One server and the key to it.
 #[derive(Clone)]
-pub(super) struct Http {
+pub(crate) struct Http {
     client: reqwest::Client,
     base: String,
     key: Option<String>,
@@ -16,21 +16,21 @@ pub(super) struct Http {
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Http {
-    pub(super) fn new(base: &str, key: Option<&str>) -> Result<Self> {
+    pub(crate) fn new(base: &str, key: Option<&str>) -> Result<Self> {
         let client = providers::http_client().context("make the HTTP client")?;
         Ok(Self { client, base: base.to_owned(), key: key.map(str::to_owned) })
     }
 
-    pub(super) fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
     /// The same server under another key.
-    pub(super) fn with_key(&self, key: &str) -> Self {
+    pub(crate) fn with_key(&self, key: &str) -> Self {
         Self { key: Some(key.to_owned()), ..self.clone() }
     }
 
-    pub(super) async fn get(&self, path: &str) -> Result<Value> {
+    pub(crate) async fn get(&self, path: &str) -> Result<Value> {
         let (status, body) = self.send(reqwest::Method::GET, path, "application/json", Vec::new()).await?;
         if status != 200 {
             bail!("GET {path} answered {status}: {body}");
@@ -38,12 +38,12 @@ impl Http {
         Ok(body)
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
         self.send(reqwest::Method::POST, path, "application/json", serde_json::to_vec(body)?).await
     }
 
     /// Posts and insists on success.
-    pub(super) async fn done(&self, path: &str, body: &Value) -> Result<Value> {
+    pub(crate) async fn done(&self, path: &str, body: &Value) -> Result<Value> {
         let (status, answer) = self.post(path, body).await?;
         if !(200..300).contains(&status) {
             bail!("POST {path} answered {status}: {answer}");
@@ -51,7 +51,7 @@ impl Http {
         Ok(answer)
     }
 
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         method: reqwest::Method,
         path: &str,
@@ -83,7 +83,7 @@ impl Http {
     }
 
     /// Every item of a list, page by page.
-    pub(super) async fn all(&self, path: &str) -> Result<Vec<Value>> {
+    pub(crate) async fn all(&self, path: &str) -> Result<Vec<Value>> {
         let mut items = Vec::new();
         let mut cursor: Option<String> = None;
         loop {

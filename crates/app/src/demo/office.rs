@@ -47,13 +47,13 @@ pub(super) async fn import(stack: &Stack, file: &[u8], progress: &mut Progress) 
 }
 
 /// A key of one's own; its name is the person for four-eyes.
-pub(super) async fn key(admin: &Http, name: &str, role: &str) -> Result<Http> {
+pub(crate) async fn key(admin: &Http, name: &str, role: &str) -> Result<Http> {
     let made = admin.done("/v1/keys", &json!({"name": name, "role": role, "tenant": "default"})).await?;
     let secret = made["key"].as_str().context("a key is shown once")?;
     Ok(admin.with_key(secret))
 }
 
-async fn wait_for_state(office: &Http, batch: &str, state: &str) -> Result<()> {
+pub(crate) async fn wait_for_state(office: &Http, batch: &str, state: &str) -> Result<()> {
     // Releasing five thousand orders takes a while; a batch that does not get there in two minutes never will.
     for _ in 0..6000 {
         let seen = office.get(&format!("/v1/batches/{batch}")).await?;

@@ -20,28 +20,30 @@ const CLIENT_SECRET: &str = "levee-demo-secret-密钥";
 /// A Monday morning in Beijing.
 const EPOCH: &str = "2026-01-05T09:00:00.000+08:00";
 
-pub(super) struct Setup {
-    pub(super) database: Option<String>,
-    pub(super) listen: String,
-    pub(super) faults: Faults,
-    pub(super) seed: u64,
-    pub(super) speed: i64,
-    pub(super) keep: bool,
+pub(crate) struct Setup {
+    pub(crate) database: Option<String>,
+    pub(crate) listen: String,
+    pub(crate) faults: Faults,
+    pub(crate) seed: u64,
+    pub(crate) speed: i64,
+    pub(crate) keep: bool,
+    /// The last word on the product's settings.
+    pub(crate) tune: fn(&mut Config),
 }
 
-pub(super) struct Stack {
-    pub(super) sim: simulator::Running,
-    pub(super) running: Running,
-    pub(super) clock: Clock,
+pub(crate) struct Stack {
+    pub(crate) sim: simulator::Running,
+    pub(crate) running: Running,
+    pub(crate) clock: Clock,
     /// The admin API, with the admin's key.
-    pub(super) office: Http,
-    pub(super) bank: Http,
-    pub(super) database: String,
+    pub(crate) office: Http,
+    pub(crate) bank: Http,
+    pub(crate) database: String,
     folder: Option<PathBuf>,
 }
 
 impl Stack {
-    pub(super) async fn start(setup: Setup) -> Result<Self> {
+    pub(crate) async fn start(setup: Setup) -> Result<Self> {
         let epoch = Time::parse(EPOCH).context("read the demo's epoch")?;
         let real = host_time();
         let clock = Clock::running(
@@ -87,7 +89,7 @@ impl Stack {
     }
 
     /// Moves the fleet's business time forward.
-    pub(super) async fn advance(&self, by: Duration) -> Result<()> {
+    pub(crate) async fn advance(&self, by: Duration) -> Result<()> {
         let store = &self.running.engine.store;
         let pace = store.advance_clock(by).await.context("advance the clock")?;
         let real = store.time().await.context("read the database's clock")?;
@@ -96,7 +98,7 @@ impl Stack {
         Ok(())
     }
 
-    pub(super) async fn stop(self) -> Result<()> {
+    pub(crate) async fn stop(self) -> Result<()> {
         self.running.stop().await;
         self.sim.shutdown().await;
         if let Some(folder) = self.folder {
@@ -120,5 +122,6 @@ fn configuration(setup: &Setup, database: &str, provider: &str, epoch: Time) -> 
         Some(base64::engine::general_purpose::STANDARD.encode(*b"a demo's key protects nothing...").into());
     config.security.bootstrap_key = Some(ADMIN_KEY.to_owned().into());
     config.dev = Dev { enabled: true, clock_speed: setup.speed * 1000, epoch: Some(epoch) };
+    (setup.tune)(&mut config);
     config
 }

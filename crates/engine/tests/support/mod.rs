@@ -204,6 +204,11 @@ impl Provider {
         self.calls().iter().filter(|name| *name == "CREATE_ORDER_V2").count()
     }
 
+    /// The orders it has.
+    pub(crate) fn orders(&self) -> usize {
+        self.orders.lock().unwrap().len()
+    }
+
     fn answer(&self, name: &str, data: &Value) -> (&'static str, Value) {
         let request_id = data["request_id"].as_str().unwrap_or_default().to_owned();
         let mut orders = self.orders.lock().unwrap();

@@ -32,7 +32,7 @@ impl World {
             }
             Ok(())
         })?;
-        self.act(&tenant, act)?;
+        self.act(&tenant, vec![act])?;
         Ok(true)
     }
 }

@@ -6,7 +6,7 @@ use crate::rank::{self, Candidate};
 use crate::rows::SUSPECT;
 use crate::{
     ClaimAsk, Claimed, Entry, Error, Exchange, Filter, Guard, Instance, LetGo, Letter, NewInstance, Orphan, Post,
-    Posted, Result, Submitted, Target, chain, writes as sql_writes,
+    Posted, Result, Seats, Submitted, TakenIn, Target, chain, writes as sql_writes,
 };
 use domain::{InstanceId, Time};
 use serde_json::Value;
@@ -14,17 +14,25 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 impl World {
-    pub(crate) fn submit(
+    pub(crate) fn take_in(
         &mut self,
         instances: Vec<NewInstance>,
-        take: Option<ClaimAsk>,
-    ) -> Result<(Vec<Submitted>, Vec<Claimed>)> {
-        let submitted = self.atomically(|world| world.insert(&instances))?;
+        posts: Vec<Post>,
+        seats: Option<Seats>,
+    ) -> Result<TakenIn> {
+        let letters: Vec<Uuid> = posts.iter().map(|post| post.id).filter(|id| !self.inbox.has(id)).collect();
+        let (submitted, posted) = self.atomically(|world| {
+            let submitted = world.insert(&instances)?;
+            Ok((submitted, posts.into_iter().map(|post| Ok(world.deliver(post))).collect()))
+        })?;
+        let Some(seats) = seats else { return Ok(TakenIn { submitted, posted, claimed: Vec::new() }) };
         let created = instances.iter().zip(&submitted);
         let created = created.filter(|(new, answer)| **answer == Submitted::Created(new.id));
-        let due = created.filter_map(|(new, _)| rank::new(new)).collect();
-        let claimed = take.map(|ask| self.take(due, &ask)).unwrap_or_default();
-        Ok((submitted, claimed))
+        let mut claimed = self.take(created.filter_map(|(new, _)| rank::new(new)).collect(), &seats.starts);
+        let rung: BTreeSet<InstanceId> = letters.iter().filter_map(|id| self.inbox.get(id)?.instance).collect();
+        let due = rung.iter().filter_map(|id| self.machines.get(id)).filter(|machine| machine.is_free());
+        claimed.extend(self.take(due.filter_map(candidate).collect(), &seats.posts));
+        Ok(TakenIn { submitted, posted, claimed })
     }
 
     pub(super) fn insert(&mut self, news: &[NewInstance]) -> Result<Vec<Submitted>> {
@@ -116,16 +124,6 @@ impl World {
             machine.signals += 1;
             machine.row.wake_at = Some(machine.row.wake_at.map_or(at, |wake_at| wake_at.min(at)));
         });
-    }
-
-    pub(crate) fn post(&mut self, posts: Vec<Post>, take: Option<ClaimAsk>) -> Result<(Vec<Posted>, Vec<Claimed>)> {
-        let letters: Vec<Uuid> = posts.iter().map(|post| post.id).filter(|id| !self.inbox.has(id)).collect();
-        let posted = self.atomically(|world| Ok(posts.into_iter().map(|post| world.deliver(post)).collect()))?;
-        let rung: BTreeSet<InstanceId> = letters.iter().filter_map(|id| self.inbox.get(id)?.instance).collect();
-        let due = rung.iter().filter_map(|id| self.machines.get(id)).filter(|machine| machine.is_free());
-        let due = due.filter_map(candidate).collect();
-        let claimed = take.map(|ask| self.take(due, &ask)).unwrap_or_default();
-        Ok((posted, claimed))
     }
 
     /// Claims those of these that are due and that nobody has claimed since their last transition.

@@ -84,11 +84,14 @@ impl World {
         Ok(())
     }
 
-    pub(crate) fn act(&mut self, tenant: &str, act: Act) -> Result<()> {
+    pub(crate) fn act(&mut self, tenant: &str, acts: Vec<Act>) -> Result<()> {
         let last = self.audit.range((tenant.to_owned(), 0)..=(tenant.to_owned(), i64::MAX)).next_back();
-        let (seq, before) = last.map_or((1, String::new()), |((_, seq), (_, hash))| (seq + 1, hash.clone()));
-        let hash = chain::act(&before, tenant, seq, &act);
-        self.audit.put((tenant.to_owned(), seq), (act, hash));
+        let (mut seq, mut hash) = last.map_or((0, String::new()), |((_, seq), (_, hash))| (*seq, hash.clone()));
+        for act in acts {
+            seq += 1;
+            hash = chain::act(&hash, tenant, seq, &act);
+            self.audit.put((tenant.to_owned(), seq), (act, hash.clone()));
+        }
         self.audit.end(true);
         Ok(())
     }

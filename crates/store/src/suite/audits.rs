@@ -108,7 +108,7 @@ async fn sound(fresh: &Fresh) -> Sound {
     let (closed, explained) = explained(fresh, remit("closed", None)).await;
     let list = vec![Write::CloseGate { remit: cancelled, at: t(5) }, decide(cancelled, NextStep::Cancel, None)];
     assert!(is_done(&writes(fresh, cancelled, list).await));
-    fresh.store.act("acme", rules::act("approve")).await.unwrap();
+    fresh.store.act("acme", vec![rules::act("approve")]).await.unwrap();
     let [sent, rests, waits] =
         [put(fresh, machine("sent")).await, put(fresh, machine("rests")).await, put(fresh, machine("waits")).await];
     let claimed = claim_one(fresh, sent).await;

@@ -130,13 +130,15 @@ async fn acts_form_a_chain_even_when_written_at_once() {
         let tasks: Vec<_> = (0..10)
             .map(|n| {
                 let store = fresh.store.clone();
-                tokio::spawn(async move { store.act("acme", rules::act(&format!("act{n}"))).await.unwrap() })
+                tokio::spawn(async move {
+                    store.act("acme", vec![rules::act(&format!("act{n}")), rules::act("beside")]).await.unwrap()
+                })
             })
             .collect();
         for task in tasks {
             task.await.unwrap();
         }
-        assert_eq!(fresh.store.acts("acme", 99).await.unwrap().len(), 10);
+        assert_eq!(fresh.store.acts("acme", 99).await.unwrap().len(), 20);
         assert_eq!(fresh.store.verify_audit("acme").await.unwrap(), None);
         if fresh.store.kind() != Kind::Memory {
             rules::without_triggers(&fresh, "audit").await;

@@ -179,7 +179,7 @@ async fn decided(fresh: &Fresh) -> (InstanceId, Uuid, Uuid) {
         vec![Write::CloseGate { remit: cancelled, at: t(5) }, decide(cancelled, NextStep::Cancel, None)],
     )
     .await;
-    fresh.store.act("acme", act("login")).await.unwrap();
+    fresh.store.act("acme", vec![act("login")]).await.unwrap();
     (id, permit.id, proof.id)
 }
 

@@ -54,7 +54,7 @@ pub(crate) async fn perform(store: &Store, op: &Op) -> Result<Answer> {
         Op::Release(claims) => store.release(claims).await.map(|()| Answer::Done),
         Op::Commit(turns) => store.commit(turns).await.map(Answer::Committed),
         Op::OpenCase(id, case) => store.open_case(id, TENANT, case).await.map(|()| Answer::Done),
-        Op::Act(act) => store.act(TENANT, act).await.map(|()| Answer::Done),
+        Op::Act(act) => store.act(TENANT, vec![act]).await.map(|()| Answer::Done),
     }
 }
 
