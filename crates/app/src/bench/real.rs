@@ -28,6 +28,8 @@ use tokio::time::{Instant, interval, sleep};
 const AT_ONCE: usize = 16;
 /// Payout results under way at once, of one batch.
 const REPORTS: usize = 8;
+/// How often the payer of a batch looks for remits to be paid, and at the bank.
+const PAYER_LOOKS: Duration = Duration::from_millis(500);
 /// Callbacks a second in the callback run.
 const CALLBACKS_PER_SECOND: u32 = 500;
 /// Nothing is levied for so long: something is wrong.
@@ -39,7 +41,7 @@ pub(crate) struct Real {
     #[arg(long, value_name = "URL")]
     database: Option<String>,
     /// Orders that go the whole way.
-    #[arg(long, default_value_t = 18_000, value_name = "N")]
+    #[arg(long, default_value_t = 6000, value_name = "N")]
     orders: usize,
     /// Rows of each payday file.
     #[arg(long, default_value_t = 500, value_name = "N")]
@@ -273,7 +275,7 @@ async fn pay(stack: &Stack, office: &Http, batch: &str, rows: usize) -> Result<(
             office.done(&format!("/v1/remits/{remit}/payout-results"), &permit["report"]).await
         };
         stream::iter(ended.into_iter().map(report)).buffer_unordered(REPORTS).try_collect::<Vec<Value>>().await?;
-        sleep(Duration::from_millis(50)).await;
+        sleep(PAYER_LOOKS).await;
     }
     Ok(())
 }
