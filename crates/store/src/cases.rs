@@ -110,7 +110,7 @@ async fn step_in(c: &mut Conn, act: Uuid, step: &CaseStep) -> Outcome<bool> {
         }
     }
     if let Some(letter) = &step.letter {
-        inbox::deliver_anywhere(c, &[&(letter.clone(), None)]).await?;
+        inbox::deliver_anywhere(c, &[&(letter.clone(), None)], None).await?;
     }
     keys::append(c, &case.tenant, &[(act, step.act.clone())]).await?;
     Ok(true)

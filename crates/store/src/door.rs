@@ -48,7 +48,7 @@ impl Sql {
                 let (group, places) = (work.clone(), of.clone());
                 Box::pin(async move {
                     let posts: Vec<&Sealed> = places.iter().map(|place| &group.posts[*place]).collect();
-                    deliver_anywhere(c, &posts).await
+                    Ok(deliver_anywhere(c, &posts, None).await?.0)
                 })
             });
             match delivered.await {
@@ -61,11 +61,21 @@ impl Sql {
     }
 }
 
-/// Also answers the places of the posts that found nobody. They are left out and go alone after it: to be sure that nobody is there they
-/// hold their addresses, and two groups that did so while they hold those of their new machines would wait for each other.
+/// Also answers the places of the posts that found nobody while there were new machines, too. They are left out and go by themselves
+/// after it: to be sure that nobody is there they hold their addresses, and two groups that did so while they hold those of their new
+/// machines would wait for each other.
 ///
 /// Nothing is claimed twice: what a lost COMMIT has claimed is known when this is repeated, and its lease lapses.
 async fn take_in(c: &mut Conn, group: &Group, real: Time) -> Outcome<(TakenIn, Vec<usize>)> {
+    let posts: Vec<&Sealed> = group.posts.iter().collect();
+    let take = group.seats.as_ref().map(|seats| (&seats.posts, real));
+    if group.starts.is_empty() {
+        let (posted, claimed) = deliver_anywhere(c, &posts, take).await?;
+        return Ok((
+            TakenIn { submitted: Vec::new(), posted: posted.into_iter().map(Ok).collect(), claimed },
+            Vec::new(),
+        ));
+    }
     let taking = match &group.seats {
         Some(seats) => {
             Taking::choose(c, group.starts.iter().filter_map(rank::new).collect(), &seats.starts, real).await?
@@ -73,14 +83,12 @@ async fn take_in(c: &mut Conn, group: &Group, real: Time) -> Outcome<(TakenIn, V
         None => Taking::nothing(),
     };
     let (submitted, mut claimed) = insert(c, &group.starts, &taking).await?;
-    if group.posts.is_empty() {
+    if posts.is_empty() {
         return Ok((TakenIn { submitted, posted: Vec::new(), claimed }, Vec::new()));
     }
-    let posts: Vec<&Sealed> = group.posts.iter().collect();
     let homes = resolve(c, &posts).await?;
     let at_home = |(post, _): &Sealed| homes.contains_key(&name_of(&post.to));
     let found: Vec<&Sealed> = posts.iter().copied().filter(|post| at_home(post)).collect();
-    let take = group.seats.as_ref().map(|seats| (&seats.posts, real));
     let (delivered, rung) = deliver(c, &found, &homes, take).await?;
     claimed.extend(rung);
     let mut posted: Vec<Result<Posted>> = posts.iter().map(|_| Ok(Posted::Orphan)).collect();

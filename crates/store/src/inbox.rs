@@ -92,7 +92,11 @@ pub(crate) fn read(row: &Row) -> Result<Letter> {
 pub(crate) type Homes = HashMap<String, InstanceId>;
 
 /// Posts that may find nobody. One that does is alone with its address: whoever is inserting its machine has ended first, or waits.
-pub(crate) async fn deliver_anywhere(c: &mut Conn, posts: &[&Sealed]) -> Outcome<Vec<Posted>> {
+pub(crate) async fn deliver_anywhere(
+    c: &mut Conn,
+    posts: &[&Sealed],
+    take: Option<(&ClaimAsk, Time)>,
+) -> Outcome<(Vec<Posted>, Vec<Claimed>)> {
     let mut homes = resolve(c, posts).await?;
     let names = posts.iter().map(|(post, _)| name_of(&post.to));
     let lost: Vec<String> = names.filter(|name| !homes.contains_key(name)).collect();
@@ -100,7 +104,7 @@ pub(crate) async fn deliver_anywhere(c: &mut Conn, posts: &[&Sealed]) -> Outcome
         hold_addresses(c, lost, Hold::Alone).await?;
         homes = resolve(c, posts).await?;
     }
-    Ok(deliver(c, posts, &homes, None).await?.0)
+    deliver(c, posts, &homes, take).await
 }
 
 /// Answers each post, and claims of the machines it rings what `take` allows.
