@@ -72,6 +72,8 @@ impl Demo {
             seed: self.seed,
             speed: 60,
             keep: self.keep,
+            rate_per_second: 2000,
+            concurrency: 64,
             tune: |_| (),
         };
         let mut progress = closing::Progress::new(output.json);
@@ -104,6 +106,8 @@ impl Up {
             seed: 7,
             speed: self.speed,
             keep: false,
+            rate_per_second: 2000,
+            concurrency: 64,
             tune: |_| (),
         };
         let stack = stack::Stack::start(setup).await?;

@@ -5,9 +5,26 @@ use crate::inbox::{Sealed, deliver, deliver_anywhere, name_of, resolve};
 use crate::instance::insert;
 use crate::sql::{Conn, Outcome};
 use crate::vault::Place;
-use crate::{Error, NewInstance, Post, Posted, Result, Seats, Sql, TakenIn, rank};
+use crate::{ClaimAsk, Claimed, Error, NewInstance, Post, Posted, Result, Sql, Submitted, rank};
 use domain::Time;
 use std::sync::Arc;
+
+/// What became of what came in together.
+#[derive(Debug, Default)]
+pub struct TakenIn {
+    /// One per machine, in order.
+    pub submitted: Vec<Submitted>,
+    /// One per post, in order: those that found nobody are written by themselves, and may fail so.
+    pub posted: Vec<Result<Posted>>,
+    pub claimed: Vec<Claimed>,
+}
+
+/// How much a transaction that takes in may claim.
+#[derive(Debug, Clone)]
+pub(crate) struct Seats {
+    pub(crate) starts: ClaimAsk,
+    pub(crate) posts: ClaimAsk,
+}
 
 /// As it is written, perhaps more than once.
 struct Group {

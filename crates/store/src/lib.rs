@@ -43,6 +43,8 @@ mod suite;
 
 pub use beside::Beside;
 pub use cases::{CaseChange, CaseStep};
+pub(crate) use door::Seats;
+pub use door::TakenIn;
 pub use error::{Error, Result};
 pub use extra::*;
 pub use failpoint::fail_point;

@@ -1,6 +1,5 @@
 //! The rows that cross the store's boundary. Field names are the columns' names.
 
-use crate::Result;
 use domain::record::{OpenCase, Write};
 use domain::{InstanceId, Time};
 use serde::{Deserialize, Serialize};
@@ -147,23 +146,6 @@ pub struct Claimed {
     pub lane: String,
     pub inbox: Vec<Letter>,
     pub created_at: Time,
-}
-
-/// What became of what came in together.
-#[derive(Debug, Default)]
-pub struct TakenIn {
-    /// One per machine, in order.
-    pub submitted: Vec<Submitted>,
-    /// One per post, in order: those that found nobody are written by themselves, and may fail so.
-    pub posted: Vec<Result<Posted>>,
-    pub claimed: Vec<Claimed>,
-}
-
-/// How much a transaction that takes in may claim.
-#[derive(Debug, Clone)]
-pub(crate) struct Seats {
-    pub(crate) starts: ClaimAsk,
-    pub(crate) posts: ClaimAsk,
 }
 
 /// A row claimed so often in one state, and never brought to an end, is a suspect: it may be what kills its workers, or it only lay

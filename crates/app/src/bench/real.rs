@@ -73,6 +73,8 @@ impl Real {
             seed: 1,
             speed: self.speed,
             keep: false,
+            rate_per_second: 100_000,
+            concurrency: 256,
             tune,
         };
         let stack = Arc::new(Stack::start(setup).await?);
@@ -209,17 +211,11 @@ async fn bring(stack: &Stack, callbacks: impl Iterator<Item = Bytes>) -> Result<
     Ok(took)
 }
 
-/// As in production; lanes as wide as this provider allows.
+/// As in production, however fast the clock runs.
 fn tune(config: &mut crate::config::Config) {
     config.engine.lease_seconds = Some(120);
     config.engine.call_timeout_seconds = Some(30);
     config.engine.concurrency = 512;
-    for account in config.accounts.values_mut() {
-        if let providers::AccountConfig::Olading(settings) = account {
-            settings.rate_per_second = 100_000;
-            settings.concurrency = 256;
-        }
-    }
 }
 
 /// Uploads, releases and pays so many orders, in batches.

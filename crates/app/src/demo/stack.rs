@@ -27,6 +27,9 @@ pub(crate) struct Setup {
     pub(crate) seed: u64,
     pub(crate) speed: i64,
     pub(crate) keep: bool,
+    /// What the provider allows a lane.
+    pub(crate) rate_per_second: u32,
+    pub(crate) concurrency: u32,
     /// The last word on the product's settings.
     pub(crate) tune: fn(&mut Config),
 }
@@ -111,8 +114,8 @@ impl Stack {
 fn configuration(setup: &Setup, database: &str, provider: &str, epoch: Time) -> Config {
     let mut settings = Settings::new(provider, CLIENT_KEY, CLIENT_SECRET);
     settings.code_order_not_found = Some("1404".into());
-    settings.rate_per_second = 2000;
-    settings.concurrency = 64;
+    settings.rate_per_second = setup.rate_per_second;
+    settings.concurrency = setup.concurrency;
     settings.payer = Some("merchant".into());
     let mut config = Config::default();
     config.server.listen.clone_from(&setup.listen);
