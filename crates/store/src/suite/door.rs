@@ -143,3 +143,19 @@ async fn what_is_under_way_takes_the_seats_before_what_is_new() {
         );
     }
 }
+
+#[tokio::test]
+async fn f70_a_machine_claimed_as_it_is_inserted_reads_an_early_letter_in_this_claim_or_in_the_next() {
+    for fresh in testing::stores().await {
+        let new = NewInstance { address: Some("main/req1".into()), ..machine("a") };
+        fresh.store.post(vec![post(Target::Address("main/req1".into()), None)]).await.unwrap();
+        let claimed = fresh.store.take_in(vec![new], vec![], Some(ask(t(2)))).await.unwrap().claimed;
+        assert_eq!(claimed.len(), 1, "{:?}", fresh.store.kind());
+        let mut read = claimed[0].inbox.len();
+        if read == 0 {
+            assert!(is_done(&commit(&fresh, turn(&claimed[0], "moved")).await));
+            read = claim_all(&fresh, t(6)).await.iter().map(|row| row.inbox.len()).sum();
+        }
+        assert_eq!(read, 1, "{:?}", fresh.store.kind());
+    }
+}
