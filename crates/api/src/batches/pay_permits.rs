@@ -10,7 +10,6 @@ use crate::remits;
 use crate::remits::permit::{self, Bare, PermitGranted, WAIT};
 use crate::role::Caller;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::InstanceId;
 use futures::stream::{self, StreamExt};
@@ -76,23 +75,31 @@ pub(crate) async fn pay_permits(
     };
     let asked: Vec<(remits::Known, Result<Bare, Error>)> =
         stream::iter(remits).map(ask).buffered(AT_ONCE).collect().await;
-    let (mut granted, mut items) = (Vec::new(), Vec::with_capacity(asked.len()));
+    let (mut granted, mut answers) = (Vec::new(), Vec::with_capacity(asked.len()));
     for (remit, answer) in asked {
-        let (remit_id, error) = (remit.row.id, answer.as_ref().err());
-        let status = error.map_or(StatusCode::CREATED, Error::status).as_u16();
-        items.push(PermitItem { remit_id, status, permit: None, problem: error.map(Error::problem) });
+        answers.push((remit.row.id, answer.as_ref().err().cloned()));
         granted.extend(answer.ok().map(|permit| (remit, permit)));
     }
     let mut shown = permit::reveal(&api, &caller, granted).await?.into_iter();
-    for item in items.iter_mut().filter(|item| item.problem.is_none()) {
-        item.permit = shown.next();
-    }
+    let answer = |(remit_id, error): (InstanceId, Option<Error>)| {
+        item(remit_id, error.map_or_else(|| shown.next().unwrap_or(Err(Error::Internal)), Err))
+    };
+    let items: Vec<PermitItem> = answers.into_iter().map(answer).collect();
     let waiting = items.iter().any(|item| item.status == 503);
     let mut response = axum::Json(Permits { items, next_cursor }).into_response();
     if waiting {
         response.extensions_mut().insert(NotFinal);
     }
     Ok(response)
+}
+
+fn item(remit_id: InstanceId, answer: Result<PermitGranted, Error>) -> PermitItem {
+    match answer {
+        Ok(permit) => PermitItem { remit_id, status: 201, permit: Some(permit), problem: None },
+        Err(error) => {
+            PermitItem { remit_id, status: error.status().as_u16(), permit: None, problem: Some(error.problem()) }
+        }
+    }
 }
 
 /// Whole orders until `limit` remits are together. A repeat under the same key asks again about those that were answered in between.

@@ -23,6 +23,6 @@ pub(crate) async fn pay_permit(
 ) -> Result<(StatusCode, axum::Json<PermitGranted>), Error> {
     let remit = find(&api, &caller, id.instance()).await?;
     let granted = permit::ask(&api, &caller, &deed, &remit, Instant::now() + WAIT).await?;
-    let shown = permit::reveal(&api, &caller, vec![(remit, granted)]).await?.pop().ok_or(Error::Internal)?;
+    let shown = permit::reveal(&api, &caller, vec![(remit, granted)]).await?.pop().ok_or(Error::Internal)??;
     Ok((StatusCode::CREATED, axum::Json(shown)))
 }

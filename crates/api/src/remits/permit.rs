@@ -85,12 +85,12 @@ pub(crate) async fn ask(api: &Api, caller: &Caller, deed: &Deed, remit: &Known, 
     Err(Error::later("provider_unreachable", "the provider could not be asked, so nothing may be paid: try again"))
 }
 
-/// The payees in clear, audited before they are shown.
+/// The payees in clear, audited before they are shown; one answer each, in order.
 pub(crate) async fn reveal(
     api: &Api,
     caller: &Caller,
     granted: Vec<(Known, Bare)>,
-) -> Result<Vec<PermitGranted>, Error> {
+) -> Result<Vec<Result<PermitGranted, Error>>, Error> {
     let ids: Vec<Uuid> = granted.iter().map(|(remit, _)| remit.input.person).collect();
     let persons = api.store().persons(&caller.tenant, &ids).await?;
     let acts = granted.iter().map(|(remit, permit)| (permit.permit_id.to_string(), json!({"remit": remit.row.id})));
@@ -109,5 +109,5 @@ pub(crate) async fn reveal(
             pay_before: permit.pay_before,
         })
     };
-    granted.into_iter().map(shown).collect()
+    Ok(granted.into_iter().map(shown).collect())
 }
