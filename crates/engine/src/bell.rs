@@ -1,10 +1,11 @@
 //! The doorbell. A lost ring costs latency only: the worker polls for due rows anyway (F15), and who waits for an answer looks
 //! again by itself.
 
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 /// Rings inside one process.
@@ -15,14 +16,14 @@ pub struct Bell(Arc<Rings>);
 struct Rings {
     due: Notify,
     rests: OnceLock<UnboundedSender<String>>,
-    asks: Mutex<BTreeMap<Uuid, Vec<Arc<Notify>>>>,
+    asks: Mutex<BTreeMap<Uuid, watch::Sender<Option<Value>>>>,
 }
 
 /// Somebody waits for the answer of one post; dropping it stops waiting.
 pub(crate) struct Listener {
     bell: Bell,
     ask: Uuid,
-    notify: Arc<Notify>,
+    answer: watch::Receiver<Option<Value>>,
 }
 
 impl Bell {
@@ -51,37 +52,34 @@ impl Bell {
     }
 
     pub(crate) fn listen(&self, ask: Uuid) -> Listener {
-        let notify = Arc::new(Notify::new());
-        self.asks().entry(ask).or_default().push(notify.clone());
-        Listener { bell: self.clone(), ask, notify }
+        let answer = self.asks().entry(ask).or_default().subscribe();
+        Listener { bell: self.clone(), ask, answer }
     }
 
     /// The answer of this post is durable.
-    pub(crate) fn answered(&self, ask: Uuid) {
-        for waiting in self.asks().get(&ask).into_iter().flatten() {
-            waiting.notify_one();
+    pub(crate) fn answered(&self, ask: Uuid, answer: &Value) {
+        if let Some(waiting) = self.asks().get(&ask) {
+            waiting.send_replace(Some(answer.clone()));
         }
     }
 
-    fn asks(&self) -> std::sync::MutexGuard<'_, BTreeMap<Uuid, Vec<Arc<Notify>>>> {
+    fn asks(&self) -> std::sync::MutexGuard<'_, BTreeMap<Uuid, watch::Sender<Option<Value>>>> {
         self.0.asks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Listener {
-    pub(crate) async fn heard(&self) {
-        self.notify.notified().await;
+    /// The answer, once it is heard.
+    pub(crate) async fn heard(&mut self) -> Option<Value> {
+        self.answer.wait_for(Option::is_some).await.ok()?.clone()
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
         let mut asks = self.bell.asks();
-        if let Some(waiting) = asks.get_mut(&self.ask) {
-            waiting.retain(|other| !Arc::ptr_eq(other, &self.notify));
-            if waiting.is_empty() {
-                asks.remove(&self.ask);
-            }
+        if asks.get(&self.ask).is_some_and(|waiting| waiting.receiver_count() == 1) {
+            asks.remove(&self.ask);
         }
     }
 }
@@ -101,12 +99,13 @@ mod tests {
     async fn only_who_asked_is_woken_and_nobody_is_left_behind() {
         let bell = Bell::default();
         let (mine, yours) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let (me, you) = (bell.listen(mine), bell.listen(yours));
-        bell.answered(mine);
-        me.heard().await;
+        let (mut me, mut you) = (bell.listen(mine), bell.listen(yours));
+        let mut also_me = bell.listen(mine);
+        bell.answered(mine, &Value::from("yes"));
+        assert_eq!((me.heard().await, also_me.heard().await), (Some("yes".into()), Some("yes".into())));
         let waits = tokio::time::timeout(std::time::Duration::from_millis(5), you.heard()).await;
         assert!(waits.is_err(), "another answer is not mine");
-        drop((me, you));
+        drop((me, also_me, you));
         assert!(bell.asks().is_empty());
     }
 }

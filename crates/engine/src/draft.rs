@@ -6,6 +6,7 @@ use domain::planted::{Bug, planted};
 use domain::record::Write;
 use domain::{Time, ids};
 use providers::Exchange;
+use serde_json::Value;
 use store::{Claimed, Due, Letter, Line, NewExchange, NewInstance, Turn};
 use uuid::Uuid;
 use workflows::book::{Moved, Running};
@@ -43,9 +44,11 @@ impl Draft {
         &self.lines
     }
 
-    /// Posts whose answers it writes.
-    pub(crate) fn answered(&self) -> impl Iterator<Item = Uuid> {
-        self.writes.iter().filter_map(|write| if let Write::Answer { ask, .. } = write { Some(*ask) } else { None })
+    /// Posts that it answers, with the answers.
+    pub(crate) fn answers(&self) -> impl Iterator<Item = (Uuid, &Value)> {
+        self.writes
+            .iter()
+            .filter_map(|write| if let Write::Answer { ask, body } = write { Some((*ask, body)) } else { None })
     }
 
     /// Whether it makes another machine due.

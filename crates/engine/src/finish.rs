@@ -79,7 +79,7 @@ impl Drive<'_> {
         for line in draft.lines() {
             tracing::info!("{} {} {} -> {}: {}", self.row.workflow, self.row.id, line.from, line.to, line.event);
         }
-        draft.answered().for_each(|ask| self.engine.bell.answered(ask));
+        draft.answers().for_each(|(ask, answer)| self.engine.bell.answered(ask, answer));
         counter!("levee_turns_total", "workflow" => self.row.workflow.clone(), "outcome" => "committed").increment(1);
         (self.turns, self.sent, self.taken_over, self.seat.unsent) = (self.turns + 1, false, false, true);
         if self.machine.resting() {

@@ -8,9 +8,9 @@ use store::{CaseStep, Post, Posted, Target, fail_point};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-/// How soon the answer is looked for again when nobody rings: the turn may be another process's.
-const LOOK_FIRST: Duration = Duration::from_millis(20);
-const LOOK_SLOWEST: Duration = Duration::from_millis(250);
+/// How soon the answer is looked for when nobody rings: the turn may be another process's.
+const LOOK_FIRST: Duration = Duration::from_millis(50);
+const LOOK_SLOWEST: Duration = Duration::from_millis(500);
 
 /// A question to a machine that is answered by one of its turns.
 pub struct Ask<'a> {
@@ -42,7 +42,7 @@ impl Engine {
         let at = self.clock.now();
         // Derived where there is a key: a later call must know which answer is its own.
         let id = ask.dedupe.map_or_else(|| ids::draw(at), |key| Uuid::new_v5(&ask.to.0, key.as_bytes()));
-        let listener = self.bell.listen(id);
+        let mut listener = self.bell.listen(id);
         let posted = self.post(Post {
             id,
             tenant: ask.tenant.to_owned(),
@@ -53,23 +53,27 @@ impl Engine {
             raw: None,
             at,
         });
-        match posted.await? {
-            Posted::Stored | Posted::Duplicate => {}
+        let mut pause = match posted.await? {
+            Posted::Stored => LOOK_FIRST,
+            // It may have been answered long ago.
+            Posted::Duplicate => Duration::ZERO,
             Posted::Orphan => return Err(Error::UnknownInstance(ask.to)),
-        }
-        let mut pause = LOOK_FIRST;
+        };
         loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if let Ok(Some(answer)) = timeout(pause.min(left), listener.heard()).await {
+                fail_point("answer");
+                return Ok(Some(answer));
+            }
             // A store that is away for a moment has not lost the question.
             if let Ok(Some(answer)) = self.store.answer(id).await {
                 fail_point("answer");
                 return Ok(Some(answer));
             }
-            let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(None);
             }
-            let _ = timeout(pause.min(left), listener.heard()).await;
-            pause = (pause * 2).min(LOOK_SLOWEST);
+            pause = (pause * 2).clamp(LOOK_FIRST, LOOK_SLOWEST);
         }
     }
 }

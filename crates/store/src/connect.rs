@@ -1,8 +1,9 @@
 //! The only place that builds pools and opens transactions (dependencies.md 3b, faults.md §2.1 to §2.3).
 //!
 //! A cancelled `begin()` of sqlx 0.9 leaves a pooled PostgreSQL session inside a transaction, and the next borrower's acknowledged
-//! writes vanish. Hence: every pool rolls back before it hands a connection out, every write runs in an explicit transaction, and
-//! that transaction lives in a task of its own, which nobody can drop.
+//! writes vanish. Hence: every pool that may write rolls back before it hands a connection out, every write runs in an explicit
+//! transaction, and that transaction lives in a task of its own, which nobody can drop. PostgreSQL's readers are barred from writing
+//! by the server, so nothing can vanish in them, and are spared that round trip before every read.
 
 use crate::spent::COMMITS;
 use crate::sql::{Conn, Fail, Pool, classify};
@@ -35,19 +36,23 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const STATEMENT_TIMEOUT: &str = "10s";
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30s";
 
-/// A pool whose connections are outside any transaction when handed out. The hook also replaces the ping.
+/// A reader's connection that was idle for so long is tried first: the server may have gone since.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// A pool whose connections are rolled back before they are handed out, unless they were idle for less than `idle`: then they are
+/// outside any transaction. The hook also replaces the ping.
 #[expect(clippy::disallowed_methods, reason = "the one place that builds pools")]
-fn pool<DB: Database>(size: u32, hook: bool) -> PoolOptions<DB>
+fn pool<DB: Database>(size: u32, idle: Duration) -> PoolOptions<DB>
 where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
     let options =
         PoolOptions::<DB>::new().max_connections(size).acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false);
-    if !hook {
-        return options;
-    }
-    options.before_acquire(|conn, _| {
+    options.before_acquire(move |conn, meta| {
         Box::pin(async move {
+            if meta.idle_for < idle {
+                return Ok(true);
+            }
             match conn.execute("ROLLBACK").await {
                 Ok(_) => Ok(true),
                 // SQLite says it has nothing to roll back; a dead connection must be replaced.
@@ -58,8 +63,15 @@ where
     })
 }
 
-pub(crate) fn postgres_pool(url: &str, size: u32, hook: bool) -> Result<sqlx::PgPool> {
-    Ok(pool::<Postgres>(size, hook).connect_lazy_with(postgres_options(url)?))
+/// Rolled back every time.
+fn postgres_writers(url: &str, size: u32) -> Result<sqlx::PgPool> {
+    Ok(pool::<Postgres>(size, Duration::ZERO).connect_lazy_with(postgres_options(url)?))
+}
+
+/// The server refuses their writes, even where a transaction was left open.
+fn postgres_readers(url: &str, size: u32) -> Result<sqlx::PgPool> {
+    let options = postgres_options(url)?.options([("default_transaction_read_only", "on")]);
+    Ok(pool::<Postgres>(size, IDLE).connect_lazy_with(options))
 }
 
 fn postgres_options(url: &str) -> Result<PgConnectOptions> {
@@ -86,8 +98,9 @@ pub(crate) async fn postgres(url: &str, options: &Options) -> Result<Pool> {
         .await
         .map_err(|_| Error::Unavailable)?;
     sqlx::Connection::close(first).await.map_err(|_| Error::Unavailable)?;
-    let pool = postgres_pool(url, options.pool_size.max(2), true)?;
-    let mut conn = pool.acquire().await.map_err(|_| Error::Unavailable)?;
+    let size = options.pool_size.div_ceil(2).max(2);
+    let (write, read) = (postgres_writers(url, size)?, postgres_readers(url, size)?);
+    let mut conn = write.acquire().await.map_err(|_| Error::Unavailable)?;
     for name in ["synchronous_commit", "fsync", "full_page_writes"] {
         let sql = sqlx::AssertSqlSafe(format!("-- connect.durability\nselect current_setting('{name}')"));
         let value: String = sqlx::query_scalar(sql).fetch_one(&mut *conn).await.map_err(|_| Error::Unavailable)?;
@@ -99,7 +112,7 @@ pub(crate) async fn postgres(url: &str, options: &Options) -> Result<Pool> {
         }
     }
     drop(conn);
-    Ok(Pool::Pg(pool))
+    Ok(Pool::Pg { write, read })
 }
 
 /// Opens an SQLite file: one writer, some readers, and the instance lock that keeps a second server away (F29).
@@ -114,13 +127,13 @@ pub(crate) async fn sqlite(url: &str, options: &Options) -> Result<(Pool, Option
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5))
         .disable_statement_logging();
-    let write = pool::<Sqlite>(1, true)
+    let write = pool::<Sqlite>(1, Duration::ZERO)
         .max_lifetime(None)
         .idle_timeout(None)
         .connect_with(file.clone())
         .await
         .map_err(|e| opened(&e))?;
-    let read = pool::<Sqlite>(options.pool_size.max(2), true).connect_lazy_with(file);
+    let read = pool::<Sqlite>(options.pool_size.max(2), Duration::ZERO).connect_lazy_with(file);
     for pool in [&write, &read] {
         let mode: String = sqlx::query_scalar("pragma journal_mode").fetch_one(pool).await.map_err(|e| opened(&e))?;
         let level: i64 = sqlx::query_scalar("pragma synchronous").fetch_one(pool).await.map_err(|e| opened(&e))?;
@@ -165,14 +178,14 @@ fn unfit(dev: bool, why: &str) -> Result<()> {
 impl Pool {
     async fn writer(&self) -> std::result::Result<Conn, Fail> {
         match self {
-            Pool::Pg(pool) => Ok(Conn::Pg(pool.acquire().await.map_err(|e| classify(&e))?)),
+            Pool::Pg { write, .. } => Ok(Conn::Pg(write.acquire().await.map_err(|e| classify(&e))?)),
             Pool::Lite { write, .. } => Ok(Conn::Lite(write.acquire().await.map_err(|e| classify(&e))?)),
         }
     }
 
     pub(crate) async fn reader(&self) -> std::result::Result<Conn, Fail> {
         match self {
-            Pool::Pg(pool) => Ok(Conn::Pg(pool.acquire().await.map_err(|e| classify(&e))?)),
+            Pool::Pg { read, .. } => Ok(Conn::Pg(read.acquire().await.map_err(|e| classify(&e))?)),
             Pool::Lite { read, .. } => Ok(Conn::Lite(read.acquire().await.map_err(|e| classify(&e))?)),
         }
     }
@@ -221,7 +234,11 @@ impl Pool {
     {
         let pool = self.clone();
         let task = async move {
-            let mut conn = pool.reader().await?;
+            // On PostgreSQL only a writer's connection is rolled back if this should break off.
+            let mut conn = match pool {
+                Pool::Pg { .. } => pool.writer().await?,
+                Pool::Lite { .. } => pool.reader().await?,
+            };
             conn.run(match conn {
                 Conn::Pg(_) => {
                     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '5min'; \

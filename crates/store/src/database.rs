@@ -48,14 +48,17 @@ impl Sql {
 
     pub(crate) fn kind(&self) -> Kind {
         match self.pool {
-            Pool::Pg(_) => Kind::Postgres,
+            Pool::Pg { .. } => Kind::Postgres,
             Pool::Lite { .. } => Kind::Sqlite,
         }
     }
 
     pub(crate) async fn close(&self) {
         match &self.pool {
-            Pool::Pg(pool) => pool.close().await,
+            Pool::Pg { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
             Pool::Lite { write, read } => {
                 read.close().await;
                 write.close().await;

@@ -57,8 +57,8 @@ pub(crate) async fn apply(pool: &Pool, wanted: &[Texts]) -> Result<()> {
         Migrator::with_migrations(all.collect())
     };
     let ran = match pool {
-        Pool::Pg(pool) => {
-            let mut conn = pool.acquire().await.map_err(|_| Error::Unavailable)?;
+        Pool::Pg { write, .. } => {
+            let mut conn = write.acquire().await.map_err(|_| Error::Unavailable)?;
             // A migration waits for no reader for long, and may itself take its time.
             conn.execute("set lock_timeout = '3s'; set statement_timeout = 0").await.map_err(|_| Error::Unavailable)?;
             let ran = migrator(|m| m.2).run(&mut *conn).await;

@@ -62,9 +62,9 @@ impl Scratch {
         let store = Store::connect(&url, options).await?;
         store.migrate().await?;
         if let Inner::Sql(sql) = &store.inner
-            && let Pool::Pg(pool) = &sql.pool
+            && let Pool::Pg { write, .. } = &sql.pool
         {
-            sqlx::raw_sql(STANDING).execute(pool).await.map_err(|_| Error::Unavailable)?;
+            sqlx::raw_sql(STANDING).execute(write).await.map_err(|_| Error::Unavailable)?;
         }
         Ok(Self { store, place })
     }
@@ -72,9 +72,9 @@ impl Scratch {
     /// Moves the database's own clock. The others read the clock they were opened with.
     pub async fn stand_at(&self, now: Time) -> Result<()> {
         let Inner::Sql(sql) = &self.store.inner else { return Ok(()) };
-        let Pool::Pg(pool) = &sql.pool else { return Ok(()) };
+        let Pool::Pg { write, .. } = &sql.pool else { return Ok(()) };
         let set = sqlx::query("-- clock.stand\nselect setval('levee_standing', $1)").bind(now.millis());
-        set.execute(pool).await.map(|_| ()).map_err(|_| Error::Unavailable)
+        set.execute(write).await.map(|_| ()).map_err(|_| Error::Unavailable)
     }
 
     /// Closes it and leaves nothing behind.

@@ -20,7 +20,7 @@ mod value;
 
 #[derive(Clone)]
 pub(crate) enum Pool {
-    Pg(sqlx::PgPool),
+    Pg { write: sqlx::PgPool, read: sqlx::PgPool },
     Lite { write: sqlx::SqlitePool, read: sqlx::SqlitePool },
 }
 

@@ -146,8 +146,8 @@ pub async fn set_time(store: &Store, at: Time) {
 }
 
 async fn told(store: &Store, sql: &str) {
-    if let Inner::Sql(Sql { pool: Pool::Pg(pool), .. }) = &store.inner {
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(pool).await.expect("the test database obeys");
+    if let Inner::Sql(Sql { pool: Pool::Pg { write, .. }, .. }) = &store.inner {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(write).await.expect("the test database obeys");
     }
 }
 
@@ -222,7 +222,7 @@ pub fn lose_commits(store: &Store, count: u32, what: Lost) {
 
 fn name_of(pool: &Pool) -> String {
     match pool {
-        Pool::Pg(pool) => pool.connect_options().get_database().unwrap_or_default().to_owned(),
+        Pool::Pg { write, .. } => write.connect_options().get_database().unwrap_or_default().to_owned(),
         Pool::Lite { write, .. } => write.connect_options().get_filename().display().to_string(),
     }
 }

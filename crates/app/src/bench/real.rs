@@ -251,7 +251,10 @@ async fn pay(stack: &Stack, office: &Http, batch: &str, rows: usize) -> Result<(
         let mut cursor = String::new();
         while permitted < rows {
             let path = format!("/v1/batches/{batch}/pay-permits?limit=200{cursor}");
-            let page = office.done(&path, &json!({})).await?;
+            let (status, page) = office.collect(&path, &json!({})).await?;
+            if status != 200 {
+                bail!("permits were refused ({status}): {page}");
+            }
             let items = page["items"].as_array().cloned().unwrap_or_default();
             let permits = items.into_iter().map(|mut item| item["permit"].take()).filter(|permit| !permit.is_null());
             let before = pending.len();

@@ -14,6 +14,9 @@ pub(crate) struct Http {
 
 /// Longer than the ten seconds a permit may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// For an answer that is not there yet.
+const TRIES: u32 = 5;
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
 impl Http {
     pub(crate) fn new(base: &str, key: Option<&str>) -> Result<Self> {
@@ -42,6 +45,26 @@ impl Http {
         self.send(reqwest::Method::POST, path, "application/json", serde_json::to_vec(body)?).await
     }
 
+    /// Posts under one Idempotency-Key, again while the answer, or a part of it, is not there yet: what is given out once, like a
+    /// permit, is not lost with an answer that came too late.
+    pub(crate) async fn collect(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
+        let (key, body) = (uuid::Uuid::new_v4().to_string(), serde_json::to_vec(body)?);
+        let mut tries = 1;
+        loop {
+            let (once, key) = (body.clone(), Some(key.as_str()));
+            let answer = self.send_once(reqwest::Method::POST, path, "application/json", once, key).await;
+            let late = answer.as_ref().map_or(true, |(status, answer)| {
+                *status == 503
+                    || answer["items"].as_array().is_some_and(|items| items.iter().any(|i| i["status"] == 503))
+            });
+            if !late || tries == TRIES {
+                return answer;
+            }
+            tries += 1;
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        }
+    }
+
     /// Posts and insists on success.
     pub(crate) async fn done(&self, path: &str, body: &Value) -> Result<Value> {
         let (status, answer) = self.post(path, body).await?;
@@ -58,6 +81,17 @@ impl Http {
         content_type: &str,
         body: Vec<u8>,
     ) -> Result<(u16, Value)> {
+        self.send_once(method, path, content_type, body, None).await
+    }
+
+    async fn send_once(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        content_type: &str,
+        body: Vec<u8>,
+        idempotency_key: Option<&str>,
+    ) -> Result<(u16, Value)> {
         let mut request = self
             .client
             .request(method, format!("{}{path}", self.base))
@@ -66,6 +100,9 @@ impl Http {
             .body(body);
         if let Some(key) = &self.key {
             request = request.bearer_auth(key);
+        }
+        if let Some(key) = idempotency_key {
+            request = request.header("idempotency-key", key);
         }
         let mut answer = request.send().await.with_context(|| format!("reach {}{path}", self.base))?;
         let status = answer.status().as_u16();

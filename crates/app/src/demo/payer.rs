@@ -203,7 +203,7 @@ impl Payer {
 
 async fn ask(levee: &Http, remit: String) -> Result<Asked> {
     let (status, answer) =
-        levee.post(&format!("/v1/remits/{remit}/pay-permit"), &json!({})).await.context("ask for a permit")?;
+        levee.collect(&format!("/v1/remits/{remit}/pay-permit"), &json!({})).await.context("ask for a permit")?;
     Ok(if status == 201 { Asked::Permit(remit, answer) } else { Asked::NotNow })
 }
 

@@ -22,11 +22,11 @@ async fn within<T>(patience: Duration, future: impl Future<Output = T>) -> Optio
 
 /// `begin()` under a swept timeout, then a plain write by the next borrower: (cancelled, acknowledged, found afterwards).
 #[expect(clippy::disallowed_methods, reason = "the fault itself is under test")]
-async fn cancelled_begins(hook: bool) -> (i64, i64, i64) {
+async fn cancelled_begins(hooked: bool) -> (i64, i64, i64) {
     let url = testing::database().await;
-    let watcher = postgres_pool(&url, 1, true).unwrap();
+    let watcher = postgres_writers(&url, 1).unwrap();
     watcher.execute("create table c (id bigint primary key)").await.unwrap();
-    let pool = postgres_pool(&url, 1, hook).unwrap();
+    let pool = if hooked { postgres_writers(&url, 1).unwrap() } else { bare(&url) };
     pool.begin().await.unwrap().rollback().await.unwrap();
     let since = Instant::now();
     for _ in 0..50 {
@@ -44,6 +44,13 @@ async fn cancelled_begins(hook: bool) -> (i64, i64, i64) {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let found: i64 = sqlx::query_scalar("select count(*) from c").fetch_one(&watcher).await.unwrap();
     (cancelled, acknowledged, found)
+}
+
+/// A pool as anybody would build it.
+#[expect(clippy::disallowed_methods, reason = "the fault itself is under test")]
+fn bare(url: &str) -> sqlx::PgPool {
+    let options = PoolOptions::<Postgres>::new().max_connections(1).test_before_acquire(false);
+    options.connect_lazy_with(postgres_options(url).unwrap())
 }
 
 #[tokio::test]
@@ -64,6 +71,20 @@ async fn f12_without_the_hook_writes_are_lost() {
         }
     }
     panic!("nothing was lost: the test has gone blind, or sqlx is fixed and the hook may go");
+}
+
+#[tokio::test]
+async fn f12_a_reader_cannot_write_even_in_a_transaction_left_open() {
+    let url = testing::database().await;
+    let watcher = postgres_writers(&url, 1).unwrap();
+    watcher.execute("create table c (id bigint primary key)").await.unwrap();
+    let readers = postgres_readers(&url, 1).unwrap();
+    for open in ["select 1", "BEGIN"] {
+        readers.execute(open).await.unwrap();
+        let written = readers.execute("insert into c values (1)").await;
+        assert!(written.is_err(), "after {open}");
+        readers.execute("ROLLBACK").await.unwrap();
+    }
 }
 
 #[tokio::test]
