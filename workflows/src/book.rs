@@ -1,7 +1,7 @@
 //! The processes by name, behind one face for the engine.
 
 use crate::machine::{Cx, Machine, Step};
-use crate::{bare::Bare, batch::Batch, draw, levy_order::Order, remit::Remit};
+use crate::{bare::Bare, batch::Batch, draw, levy_order::Order, remit::Remit, sign_up::SignUp};
 use domain::record::Write;
 use domain::{Answer, Request, Time, Verdict};
 use serde::Deserialize as _;
@@ -96,8 +96,8 @@ pub trait Running: Send {
 }
 
 /// Every workflow, in reading order.
-pub fn all() -> [Entry; 4] {
-    [entry::<Order>(), entry::<Remit>(), entry::<Batch>(), entry::<Bare>()]
+pub fn all() -> [Entry; 5] {
+    [entry::<Order>(), entry::<Remit>(), entry::<SignUp>(), entry::<Batch>(), entry::<Bare>()]
 }
 
 pub fn find(name: &str) -> Option<Entry> {

@@ -224,7 +224,7 @@ impl Machine for Order {
             Verdict::Done(Answer::OrderAccepted { accept_time }) => Event::Created { sent_at, accept_time },
             Verdict::Done(Answer::OrderSeen(seen)) => Event::Seen(seen),
             Verdict::Done(Answer::OrderAbsent) => Event::Absent { asked_at: sent_at },
-            Verdict::Done(Answer::RemitDecided | Answer::BareDone) => Event::LookFailed { fault: Fault::Unbound },
+            Verdict::Done(_) => Event::LookFailed { fault: Fault::Unbound },
             Verdict::Refused(refusal) if creating => Event::CreateRefused { sent_at, refusal },
             Verdict::Unsure(fault) if creating => Event::CreateUnsure { sent_at, fault },
             Verdict::Refused(refusal) => Event::LookFailed { fault: Fault::UnknownCode(refusal.code) },
@@ -235,11 +235,9 @@ impl Machine for Order {
     }
 
     fn may_send(&self, input: &Input, request: &Request, cx: &Cx<'_>) -> bool {
-        match request {
-            Request::CreateOrder { .. } => matches!(self, Order::Creating { .. }) && !frozen(input, cx),
-            Request::FindOrder { .. } => true,
-            Request::DecideRemit { .. } | Request::Bare { .. } => false,
-        }
+        let create = matches!(request, Request::CreateOrder { .. });
+        let may_create = matches!(self, Order::Creating { .. }) && !frozen(input, cx);
+        matches!(request, Request::FindOrder { .. }) || (create && may_create)
     }
 
     fn apply(self, input: &Input, event: Event, cx: &Cx<'_>) -> Result<Next<Self>, Illegal> {

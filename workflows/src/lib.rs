@@ -16,6 +16,7 @@ pub mod levy_order;
 pub mod quote;
 pub mod remit;
 pub mod payout;
+pub mod sign_up;
 pub mod batch;
 pub mod bare;
 pub mod book;

@@ -39,6 +39,7 @@ pub struct Params {
     pub case_sla: Duration,
     pub task_sla: Duration,
     pub slow_look: Duration,
+    pub sign_up_grace: Duration,
 }
 
 /// A parameter that cannot be used, with the remedy.
@@ -79,6 +80,7 @@ impl Params {
             case_sla: value("case_sla")?,
             task_sla: value("task_sla")?,
             slow_look: value("slow_look")?,
+            sign_up_grace: value("sign_up_grace")?,
         })
     }
 

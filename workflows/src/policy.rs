@@ -19,6 +19,8 @@ pub struct Policy {
     /// Longest name the provider takes, in characters (P11, TR16).
     pub name_max_chars: usize,
     pub month_edge: Guard,
+    /// Whether the batch query tells of the contract that is invited to under an id of ours.
+    pub sign_up_query_covers_sync_sign: bool,
     /// Which calendar of `params/banks.toml` the payer's bank keeps.
     pub bank_channel: String,
 }
@@ -35,6 +37,7 @@ impl Default for Policy {
             fee_cap_basis_points: None,
             name_max_chars: 10,
             month_edge: Guard::Warn,
+            sign_up_query_covers_sync_sign: false,
             bank_channel: "always".into(),
         }
     }

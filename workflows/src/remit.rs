@@ -259,9 +259,7 @@ impl Machine for Remit {
             Verdict::Refused(refusal) if deciding => Event::DecisionRefused { sent_at, refusal },
             Verdict::Unsure(fault) if deciding => Event::DecisionUnsure { sent_at, fault },
             Verdict::Unsure(fault) => Event::LookFailed { fault },
-            Verdict::Done(Answer::OrderAccepted { .. } | Answer::BareDone) => {
-                Event::LookFailed { fault: Fault::Unbound }
-            }
+            Verdict::Done(_) => Event::LookFailed { fault: Fault::Unbound },
             Verdict::Refused(refusal) => Event::LookFailed { fault: Fault::UnknownCode(refusal.code) },
             // The engine lets go on NotNow and never brings it here.
             Verdict::NotNow(_) => Event::LookFailed { fault: Fault::Broken },
@@ -269,14 +267,15 @@ impl Machine for Remit {
     }
 
     fn may_send(&self, input: &Input, request: &Request, cx: &Cx<'_>) -> bool {
-        match request {
-            Request::FindOrder { .. } => true,
-            Request::CreateOrder { .. } | Request::Bare { .. } => false,
-            Request::DecideRemit { next_step: NextStep::Continue, .. } => {
+        let Request::DecideRemit { next_step, .. } = request else {
+            return matches!(request, Request::FindOrder { .. });
+        };
+        match next_step {
+            NextStep::Continue => {
                 let proven = self.facts.proof.is_some() && !self.facts.returned;
                 matches!(self.at, At::Confirming { .. }) && proven && !self.frozen(Direction::Confirm, input, cx)
             }
-            Request::DecideRemit { next_step: NextStep::Cancel, .. } => {
+            NextStep::Cancel => {
                 matches!(self.at, At::Cancelling { .. })
                     && self.facts.proof.is_none()
                     && !self.evidence_pending(cx)

@@ -20,6 +20,7 @@ mod problem;
 mod server;
 mod orders;
 mod remits;
+mod sign_ups;
 mod batches;
 mod cases;
 mod tasks;

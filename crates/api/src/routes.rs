@@ -4,7 +4,9 @@ use crate::api::Api;
 use crate::door::door;
 use crate::problem::Error;
 use crate::role::Role;
-use crate::{batches, callbacks as inbound, cases, clock, document, freezes, keys, orders, remits, system, tasks};
+use crate::{
+    batches, callbacks as inbound, cases, clock, document, freezes, keys, orders, remits, sign_ups, system, tasks,
+};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
@@ -58,7 +60,7 @@ const APPROVER: Access = Access::Role(Role::Approver);
 const ADMIN: Access = Access::Role(Role::Admin);
 
 /// What is not here is not there.
-pub(crate) static ROUTES: [Route; 38] = [
+pub(crate) static ROUTES: [Route; 42] = [
     of(Method::POST, "/v1/orders", OPERATOR),
     of(Method::GET, "/v1/orders", VIEWER),
     of(Method::GET, "/v1/orders/{id}", VIEWER),
@@ -80,6 +82,10 @@ pub(crate) static ROUTES: [Route; 38] = [
     of(Method::POST, "/v1/batches/{id}/release", OPERATOR),
     of(Method::POST, "/v1/batches/{id}/pause", OPERATOR),
     of(Method::POST, "/v1/batches/{id}/pay-permits", OPERATOR),
+    upload(Method::POST, "/v1/sign-ups", OPERATOR),
+    of(Method::GET, "/v1/sign-ups", VIEWER),
+    of(Method::GET, "/v1/sign-ups/{id}", VIEWER),
+    of(Method::POST, "/v1/sign-ups/{id}/invite-again", OPERATOR),
     of(Method::GET, "/v1/cases", VIEWER),
     of(Method::GET, "/v1/cases/{id}", VIEWER),
     of(Method::POST, "/v1/cases/{id}/resolve", OPERATOR),
@@ -170,6 +176,9 @@ fn assembled() -> OpenApiRouter<Api> {
         .routes(routes!(batches::release::release))
         .routes(routes!(batches::pause::pause))
         .routes(routes!(batches::pay_permits::pay_permits))
+        .routes(routes!(sign_ups::create::create, sign_ups::list::list))
+        .routes(routes!(sign_ups::get::get))
+        .routes(routes!(sign_ups::invite_again::invite_again))
         .routes(routes!(cases::list::list))
         .routes(routes!(cases::get::get))
         .routes(routes!(cases::resolve::resolve))

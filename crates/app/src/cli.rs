@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// Remits, through the admin API.
     #[command(subcommand)]
     Remit(client::Remit),
+    /// Invitations to sign (签约), through the admin API.
+    #[command(subcommand)]
+    SignUp(client::SignUp),
     /// Cases, through the admin API.
     #[command(subcommand)]
     Case(client::Case),
@@ -105,6 +108,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Order(order) => order.run(&client::Remote::from_environment()?, &output).await,
         Command::Batch(batch) => batch.run(&client::Remote::from_environment()?, &output).await,
         Command::Remit(remit) => remit.run(&client::Remote::from_environment()?, &output).await,
+        Command::SignUp(sign_up) => sign_up.run(&client::Remote::from_environment()?, &output).await,
         Command::Case(case) => case.run(&client::Remote::from_environment()?, &output).await,
         Command::Key(key) => key.run(&client::Remote::from_environment()?, &output).await,
         Command::Workflow(workflow) => workflow.run(&output),

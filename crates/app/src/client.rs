@@ -1,4 +1,4 @@
-//! Clients of the admin API: orders, batches, remits, cases, keys (contract.md, Commands).
+//! Clients of the admin API: orders, batches, remits, sign-ups, cases, keys (contract.md, Commands).
 //!
 //! Every POST carries an Idempotency-Key, so that asking again after a lost answer does nothing twice. `--json` prints the server's
 //! answer unchanged.
@@ -8,6 +8,7 @@ mod order;
 mod watch;
 mod batch;
 mod remit;
+mod sign_up;
 mod case;
 mod key;
 
@@ -17,6 +18,7 @@ pub(crate) use key::Key;
 pub(crate) use order::Order;
 pub(crate) use remit::Remit;
 pub(crate) use remote::{Answer, Body, Refused, Remote};
+pub(crate) use sign_up::SignUp;
 
 use crate::show::{self, Column, Style};
 use anyhow::{Context, Result};

@@ -130,6 +130,7 @@ fn policy(settings: &olading::Settings, extra: Policies) -> Policy {
         gross_sum_tolerance_fen: i64::from(settings.gross_sum_tolerance_fen),
         fee_cap_basis_points: extra.fee_cap_basis_points,
         name_max_chars: extra.name_max_chars.unwrap_or(default.name_max_chars),
+        sign_up_query_covers_sync_sign: settings.sign_up_query_covers_sync_sign,
         month_edge: extra.month_edge.unwrap_or(default.month_edge),
         bank_channel: extra.bank_channel.unwrap_or(default.bank_channel),
     }

@@ -2,6 +2,7 @@
 
 use crate::effect::EffectClass;
 use crate::levy::{NextStep, OrderSeen, Terms};
+use crate::people::{SignSeen, SignUpKey};
 use crate::{ProviderOrderId, RequestId, Time};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -13,15 +14,23 @@ pub enum Operation {
     CreateOrder,
     FindOrder,
     DecideRemit,
+    /// The invitation to sign under an id of ours.
+    Invite,
+    /// The invitation to sign that has none.
+    SignUp,
+    FindSignUps,
     BareCreate,
     BareConfirm,
 }
 
 impl Operation {
-    pub const ALL: [Operation; 5] = [
+    pub const ALL: [Operation; 8] = [
         Operation::CreateOrder,
         Operation::FindOrder,
         Operation::DecideRemit,
+        Operation::Invite,
+        Operation::SignUp,
+        Operation::FindSignUps,
         Operation::BareCreate,
         Operation::BareConfirm,
     ];
@@ -31,6 +40,9 @@ impl Operation {
             Operation::CreateOrder => "create_order",
             Operation::FindOrder => "find_order",
             Operation::DecideRemit => "decide_remit",
+            Operation::Invite => "invite",
+            Operation::SignUp => "sign_up",
+            Operation::FindSignUps => "find_sign_ups",
             Operation::BareCreate => "bare_create",
             Operation::BareConfirm => "bare_confirm",
         }
@@ -42,14 +54,32 @@ impl Operation {
             Operation::CreateOrder | Operation::BareCreate => "create",
             Operation::FindOrder => "query",
             Operation::DecideRemit | Operation::BareConfirm => "decide",
+            Operation::Invite | Operation::SignUp => "sign",
+            Operation::FindSignUps => "sign_query",
         }
     }
 
     pub fn class(self) -> EffectClass {
         match self {
-            Operation::CreateOrder | Operation::DecideRemit => EffectClass::VerifyThenRetry,
-            Operation::FindOrder => EffectClass::Query,
+            Operation::CreateOrder | Operation::DecideRemit | Operation::Invite | Operation::SignUp => {
+                EffectClass::VerifyThenRetry
+            }
+            Operation::FindOrder | Operation::FindSignUps => EffectClass::Query,
             Operation::BareCreate | Operation::BareConfirm => EffectClass::Keyed,
+        }
+    }
+
+    /// How many machines may share one call (000 §2.6: 500).
+    pub fn batch(self) -> usize {
+        match self {
+            Operation::FindSignUps => 500,
+            Operation::CreateOrder
+            | Operation::FindOrder
+            | Operation::DecideRemit
+            | Operation::Invite
+            | Operation::SignUp
+            | Operation::BareCreate
+            | Operation::BareConfirm => 1,
         }
     }
 }
@@ -57,10 +87,41 @@ impl Operation {
 /// One call a state wants. Holds ids, never personal data: the engine hands the person over at the send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
-    CreateOrder { request_id: RequestId, person: Uuid, terms: Terms },
-    FindOrder { request_id: RequestId, person: Uuid },
-    DecideRemit { order_id: ProviderOrderId, next_step: NextStep, arising_time: Time },
-    Bare { step: BareStep, key: String },
+    CreateOrder {
+        request_id: RequestId,
+        person: Uuid,
+        terms: Terms,
+    },
+    FindOrder {
+        request_id: RequestId,
+        person: Uuid,
+    },
+    DecideRemit {
+        order_id: ProviderOrderId,
+        next_step: NextStep,
+        arising_time: Time,
+    },
+    /// 商户签约; `party` is the 资质方 ID.
+    Invite {
+        request_id: RequestId,
+        person: Uuid,
+        party: Option<String>,
+    },
+    /// 签约 with the provider, or with a party.
+    SignUp {
+        person: Uuid,
+        party: Option<String>,
+        credit_code: Option<String>,
+        customer_id: Option<String>,
+    },
+    /// 批量查询签约记录.
+    FindSignUps {
+        of: Vec<SignUpKey>,
+    },
+    Bare {
+        step: BareStep,
+        key: String,
+    },
 }
 
 /// A call of the process that only measures.
@@ -77,16 +138,33 @@ impl Request {
             Request::CreateOrder { .. } => Operation::CreateOrder,
             Request::FindOrder { .. } => Operation::FindOrder,
             Request::DecideRemit { .. } => Operation::DecideRemit,
+            Request::Invite { .. } => Operation::Invite,
+            Request::SignUp { .. } => Operation::SignUp,
+            Request::FindSignUps { .. } => Operation::FindSignUps,
             Request::Bare { step: BareStep::Create, .. } => Operation::BareCreate,
             Request::Bare { step: BareStep::Confirm, .. } => Operation::BareConfirm,
         }
     }
 
-    /// The person whose data the call carries or compares.
-    pub fn person(&self) -> Option<Uuid> {
+    /// One call in place of several; `None` where they cannot share one.
+    pub fn together<'a>(requests: impl IntoIterator<Item = &'a Request>) -> Option<Request> {
+        let mut of = Vec::new();
+        for request in requests {
+            let Request::FindSignUps { of: keys } = request else { return None };
+            of.extend(keys.iter().cloned());
+        }
+        Some(Request::FindSignUps { of })
+    }
+
+    /// The people whose data the call carries or compares, in its order.
+    pub fn people(&self) -> Vec<Uuid> {
         match self {
-            Request::CreateOrder { person, .. } | Request::FindOrder { person, .. } => Some(*person),
-            Request::DecideRemit { .. } | Request::Bare { .. } => None,
+            Request::CreateOrder { person, .. }
+            | Request::FindOrder { person, .. }
+            | Request::Invite { person, .. }
+            | Request::SignUp { person, .. } => vec![*person],
+            Request::FindSignUps { of } => of.iter().map(|key| key.person).collect(),
+            Request::DecideRemit { .. } | Request::Bare { .. } => Vec::new(),
         }
     }
 }
@@ -101,5 +179,26 @@ pub enum Answer {
     /// The code the account's settings name as "no such order". Not proof by itself (P02).
     OrderAbsent,
     RemitDecided,
+    /// `signed`: it had been signed before, and no callback follows (P49).
+    SignUpTaken {
+        signed: bool,
+    },
+    /// In the order of the question; a missing row says nothing (P51).
+    SignUpsSeen(Vec<Option<SignSeen>>),
     BareDone,
+}
+
+impl Answer {
+    /// What it says to one of those who asked together.
+    pub fn part(&self, place: usize) -> Answer {
+        match self {
+            Answer::SignUpsSeen(seen) => Answer::SignUpsSeen(vec![seen.get(place).cloned().flatten()]),
+            Answer::OrderAccepted { .. }
+            | Answer::OrderSeen(_)
+            | Answer::OrderAbsent
+            | Answer::RemitDecided
+            | Answer::SignUpTaken { .. }
+            | Answer::BareDone => self.clone(),
+        }
+    }
 }

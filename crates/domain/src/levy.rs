@@ -134,12 +134,16 @@ pub enum Hint {
     OrderChanged { request_id: RequestId },
     /// 自动关单通知. Carries no order id: the remit is found by its location (P41).
     Closed { request_id: RequestId, tax_agent_location_id: String, close_time: Option<Time> },
+    /// 签约结果通知 of this invitation: whether the person has signed.
+    SignUpEnded { request_id: RequestId, signed: bool },
 }
 
 impl Hint {
     pub fn request_id(&self) -> &RequestId {
         match self {
-            Hint::OrderChanged { request_id } | Hint::Closed { request_id, .. } => request_id,
+            Hint::OrderChanged { request_id }
+            | Hint::Closed { request_id, .. }
+            | Hint::SignUpEnded { request_id, .. } => request_id,
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod ids;
 pub mod verdict;
 pub mod effect;
 pub mod levy;
+pub mod people;
 pub mod call;
 pub mod record;
 pub mod invalid;

@@ -14,19 +14,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use store::{Moment, fail_point};
+use uuid::Uuid;
 use workflows::Cx;
 use workflows::book::Running;
 
 /// One send, as the engine saw it.
-struct Outcome {
-    sent: Sent,
+pub(crate) struct Outcome {
+    pub(crate) sent: Sent,
     /// Just before the first byte.
-    sent_at: Moment,
+    pub(crate) sent_at: Moment,
     /// A gate of ours was shut: the provider has not been asked.
-    shut: bool,
+    pub(crate) shut: bool,
 }
 
-impl Drive<'_> {
+impl Outcome {
+    /// Nothing was asked: the lane is full.
+    pub(crate) fn held(delay: Duration, at: Moment) -> Self {
+        Self { sent: Sent { verdict: Verdict::NotNow(delay), exchange: None }, sent_at: at, shut: false }
+    }
+
+    /// What it is to one of those who asked together. The bytes go with the first.
+    pub(crate) fn part(&mut self, place: usize) -> Self {
+        let verdict = match &self.sent.verdict {
+            Verdict::Done(answer) => Verdict::Done(answer.part(place)),
+            other @ (Verdict::Refused(_) | Verdict::NotNow(_) | Verdict::Unsure(_)) => other.clone(),
+        };
+        let sent = Sent { verdict, exchange: self.sent.exchange.take() };
+        Self { sent, sent_at: self.sent_at, shut: self.shut }
+    }
+}
+
+impl<'a> Drive<'a> {
     pub(crate) async fn call(&mut self, request: Request) -> ControlFlow<End> {
         let changes = request.operation().class() != EffectClass::Query;
         let lane = seat::lane(&self.row.account, &request);
@@ -43,27 +61,30 @@ impl Drive<'_> {
             self.park("its call may have been sent under an earlier claim");
             return Continue(());
         }
-        let person = match self.person(&request).await {
-            Ok(person) => person,
+        let people = match self.people(&request).await {
+            Ok(people) => people,
             Err(end) => return Break(end),
         };
-        if person.is_none() && request.person().is_some() {
+        let Some(people) = people else {
             self.park("the person of its call is not in the store");
             return Continue(());
-        }
+        };
         let engine = self.engine;
         let permit = match engine.lanes.enter(&lane, &engine.rules, &engine.store, engine.clock.real()).await {
             Ok(permit) => permit,
             Err(delay) => return Break(self.let_go(delay).await),
         };
-        let outcome = self.send(&request, person.as_ref(), changes).await;
+        if request.operation().batch() > 1 {
+            return self.call_together(request, people, &lane, permit).await;
+        }
+        let outcome = self.send(&request, &people, changes, 0).await;
         drop(permit);
         tell_breaker(engine, &lane, &outcome).await;
-        self.take_outcome(&request, changes, outcome).await
+        self.take_outcome(&request, changes, outcome, &mut None).await
     }
 
     /// How long the call must not be begun, as far as this process knows. What depends on time is asked again at the send.
-    fn held_back(&self, request: &Request, changes: bool, lane: &str) -> Option<Duration> {
+    pub(crate) fn held_back(&self, request: &Request, changes: bool, lane: &str) -> Option<Duration> {
         let (rules, cx) = (&self.engine.rules, self.seat.cx());
         if self.engine.stopping() || cx.real > self.send_by() {
             return Some(Duration::ZERO);
@@ -82,19 +103,32 @@ impl Drive<'_> {
         self.row.claimed_until - self.engine.rules.call_timeout
     }
 
-    async fn person(&mut self, request: &Request) -> Result<Option<Person>, End> {
-        let Some(id) = request.person() else { return Ok(None) };
-        match self.engine.store.person(&self.row.tenant, id).await {
-            Ok(person) => Ok(person),
+    /// `None` when somebody is not there.
+    pub(crate) async fn people(&mut self, request: &Request) -> Result<Option<Vec<Person>>, End> {
+        let ids = request.people();
+        if ids.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        match self.engine.store.persons(&self.row.tenant, &ids).await {
+            Ok(found) => Ok(ids.iter().map(|id| found.get(id).cloned()).collect()),
             Err(error) => Err(self.refused(&error).await.into()),
         }
     }
 
+    /// Follows from the turn and the number of the call in it, so that a simulation repeats it; a takeover, or the next turn, makes
+    /// another.
+    fn attempt(&self, number: usize) -> Uuid {
+        let now = self.engine.clock.now().millis();
+        let name = format!("{}/{}/{now}/{number}", self.row.revision, self.row.claims);
+        Uuid::new_v5(&self.row.id.0, name.as_bytes())
+    }
+
     /// The send itself. The gate is asked last, just before the first byte: with the clock and the freezes of that moment (F86),
     /// and `send_by`, because this worker may have been paused since it claimed (F8).
-    async fn send(&mut self, request: &Request, person: Option<&Person>, changes: bool) -> Outcome {
+    pub(crate) async fn send(&mut self, request: &Request, people: &[Person], changes: bool, number: usize) -> Outcome {
         let (engine, seat, send_by) = (self.engine, self.seat.clone(), self.send_by());
         let (sent_at, shut) = (Mutex::new(engine.moment()), AtomicBool::new(false));
+        let attempt = self.attempt(number);
         let machine = Mutex::new(&mut self.machine);
         let gate = || {
             let fresh = seat.refreshed(engine);
@@ -110,7 +144,8 @@ impl Drive<'_> {
         let ask = Ask {
             account: &seat.account,
             request,
-            person,
+            people,
+            attempt,
             now: engine.clock.now(),
             timeout: engine.rules.call_timeout,
             gate: &gate,
@@ -121,7 +156,14 @@ impl Drive<'_> {
         Outcome { sent, sent_at, shut: shut.load(Ordering::SeqCst) }
     }
 
-    async fn take_outcome(&mut self, request: &Request, changes: bool, outcome: Outcome) -> ControlFlow<End> {
+    /// `kept` is the exchange whose bytes another machine keeps, or from now on this one.
+    pub(crate) async fn take_outcome(
+        &mut self,
+        request: &Request,
+        changes: bool,
+        outcome: Outcome,
+        kept: &mut Option<Uuid>,
+    ) -> ControlFlow<End> {
         let Outcome { sent, sent_at, shut } = outcome;
         let word = sent.verdict.word();
         if let Some(exchange) = &sent.exchange {
@@ -138,14 +180,16 @@ impl Drive<'_> {
             verdict @ (Verdict::Done(_) | Verdict::Refused(_) | Verdict::Unsure(_)) => {
                 self.sent |= changes;
                 let Moment { business, real } = sent_at;
-                let exchange = sent.exchange.map(|exchange| self.draft.exchanged(&self.row, exchange, word, business));
+                if let Some(exchange) = sent.exchange {
+                    *kept = Some(self.draft.exchanged(&self.row, exchange, word, business));
+                }
                 // What an answer shows is as old as its question (*f*, S-C): it may tell of that moment, however late it comes.
                 let answered = self.machine.answered(request, business, verdict, &Cx { real, ..self.seat.cx() });
                 if changes && answered.is_err() {
                     // Parked in doubt, so that nobody sends it again without asking first.
                     self.lose_outcome();
                 }
-                self.take(answered, "call", exchange);
+                self.take(answered, "call", *kept);
                 Continue(())
             }
         }
@@ -153,7 +197,7 @@ impl Drive<'_> {
 }
 
 /// What the outcome says about the provider being there.
-async fn tell_breaker(engine: &Engine, lane: &str, outcome: &Outcome) {
+pub(crate) async fn tell_breaker(engine: &Engine, lane: &str, outcome: &Outcome) {
     if outcome.shut {
         return;
     }
@@ -191,8 +235,8 @@ mod tests {
     }
 
     async fn stopped(mut drive: Drive<'_>, request: Request) -> bool {
-        let person = drive.person(&request).await.ok().flatten();
-        let outcome = drive.send(&request, person.as_ref(), true).await;
+        let people = drive.people(&request).await.ok().flatten().unwrap_or_default();
+        let outcome = drive.send(&request, &people, true, 0).await;
         outcome.shut && matches!(outcome.sent.verdict, Verdict::NotNow(_)) && outcome.sent.exchange.is_none()
     }
 

@@ -26,7 +26,21 @@ impl Engine {
 
     fn claim_ask(&self, limit: usize, now: Moment) -> ClaimAsk {
         let (closed_lanes, per_lane) = self.lanes.closed(&self.rules, now.real);
-        ClaimAsk { limit, closed_lanes, per_lane, lease: self.rules.lease, now: now.business }
+        let (shared_lanes, lease) = (self.shared_lanes.clone(), self.rules.lease);
+        ClaimAsk { limit, closed_lanes, per_lane, shared_lanes, only_lane: None, lease, now: now.business }
+    }
+
+    /// Takes what is due in one lane, to share a call that is about to leave.
+    pub(crate) async fn claim_along(&self, lane: &str, room: usize) -> Result<Vec<Claimed>> {
+        fail_point("claim");
+        let ask = ClaimAsk {
+            closed_lanes: Vec::new(),
+            per_lane: room,
+            shared_lanes: Vec::new(),
+            only_lane: Some(lane.to_owned()),
+            ..self.claim_ask(room, self.moment())
+        };
+        Ok(self.store.claim(ask).await?)
     }
 
     /// What may be claimed at the door, by the transaction that makes it due. Nothing while this process stops, or does not know what

@@ -57,6 +57,13 @@ impl Driven {
             Driven::Unavailable => "unavailable",
         }
     }
+
+    /// Committed turns are counted one by one where they become durable.
+    pub(crate) fn count(self, workflow: &str) {
+        if self != Driven::Committed {
+            counter!("levee_turns_total", "workflow" => workflow.to_owned(), "outcome" => self.outcome()).increment(1);
+        }
+    }
 }
 
 impl Engine {
@@ -65,10 +72,7 @@ impl Engine {
         let span = tracing::info_span!("drive", instance = %row.id, workflow = row.workflow, state = row.state_name);
         let workflow = row.workflow.clone();
         let driven = drive(self, row, committer).instrument(span).await;
-        // Committed turns are counted one by one where they become durable.
-        if driven != Driven::Committed {
-            counter!("levee_turns_total", "workflow" => workflow, "outcome" => driven.outcome()).increment(1);
-        }
+        driven.count(&workflow);
         driven
     }
 }
@@ -141,6 +145,10 @@ impl<'a> Drive<'a> {
         if matches!(end, End::Forbidden(_)) && self.draft.letters() > 1 && !self.sent && self.begin_again() {
             end = self.go().await;
         }
+        self.end(end).await
+    }
+
+    pub(crate) async fn end(&mut self, end: End) -> Driven {
         match end {
             End::Driven(driven) => driven,
             End::Forbidden(constraint) => self.park_forbidden(&constraint).await,
@@ -169,6 +177,11 @@ impl<'a> Drive<'a> {
         for letter in self.row.inbox.clone() {
             self.hear(&letter);
         }
+        self.steps().await
+    }
+
+    /// What the state wants, until it wants to wait.
+    pub(crate) async fn steps(&mut self) -> End {
         for _ in 0..STEPS {
             if let Break(end) = self.step().await {
                 return end;

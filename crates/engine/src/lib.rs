@@ -31,6 +31,7 @@ mod lanes;
 mod claim;
 mod drive;
 mod call;
+mod together;
 mod finish;
 mod draft;
 mod commit;
@@ -70,6 +71,8 @@ pub struct Engine {
     lanes: lanes::Lanes,
     freezes: Arc<RwLock<Frozen>>,
     stopping: Arc<AtomicBool>,
+    /// Lanes of calls that several machines may share.
+    shared_lanes: Vec<String>,
 }
 
 /// The freeze switches as last read, and when (real time).
@@ -97,6 +100,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Engine {
     pub fn new(store: Store, providers: Providers, clock: Clock, rules: Rules) -> Self {
+        let shared_lanes = seat::shared_lanes(providers.names());
         Self {
             store,
             providers: Arc::new(providers),
@@ -107,6 +111,7 @@ impl Engine {
             lanes: lanes::Lanes::default(),
             freezes: Arc::default(),
             stopping: Arc::default(),
+            shared_lanes,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Where a machine sits: what it may know of itself, the time and the rules, and where it waits.
 
 use crate::{Engine, Rules};
-use domain::{Clock, InstanceId, Request, Time};
+use domain::{Clock, InstanceId, Operation, Request, Time};
 use std::sync::Arc;
 use store::{Claimed, Due};
 use workflows::book::{Running, Want};
@@ -100,4 +100,10 @@ fn lane_of(account: &str, want: &Want) -> String {
 /// `account:group`: creates, decisions and queries of an account do not stand in each other's way.
 pub(crate) fn lane(account: &str, request: &Request) -> String {
     format!("{account}:{}", request.operation().group())
+}
+
+/// The lanes of these accounts in which several machines share a call.
+pub(crate) fn shared_lanes<'a>(accounts: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let shared = || Operation::ALL.into_iter().filter(|operation| operation.batch() > 1);
+    accounts.flat_map(|account| shared().map(move |operation| format!("{account}:{}", operation.group()))).collect()
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// All configured accounts.
 #[derive(Debug)]
@@ -55,8 +56,10 @@ pub struct ConfigFault {
 pub struct Ask<'a> {
     pub account: &'a str,
     pub request: &'a Request,
-    /// Whose data the call carries or compares; the request itself holds ids only.
-    pub person: Option<&'a Person>,
+    /// Whose data the call carries or compares, in the order of [`Request::people`]; the request itself holds ids only.
+    pub people: &'a [Person],
+    /// Names this attempt, where a provider wants another id for each.
+    pub attempt: Uuid,
     /// Business time, for the timestamp of the message.
     pub now: Time,
     pub timeout: Duration,

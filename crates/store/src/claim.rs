@@ -21,7 +21,7 @@ with recursive groups(lane, class, tenant) as (
         where i.wake_at is not null and i.token is null and (i.lane, i.class, i.tenant) > (g.lane, g.class, g.tenant)
         order by i.lane, i.class, i.tenant limit 1) n
 ), open_groups as materialized (
-    select g.* from groups g where g.lane <> all ($1::text[]) and exists (
+    select g.* from groups g where g.lane <> all ($1::text[]) and ($7::text is null or g.lane = $7) and exists (
         select 1 from instance i where i.lane = g.lane and i.class = g.class and i.tenant = g.tenant
         and i.wake_at is not null and i.token is null and i.wake_at <= $2)
 ), due as (
@@ -32,13 +32,14 @@ with recursive groups(lane, class, tenant) as (
     union all
     (select i.id, i.lane, i.class, i.tenant, i.wake_at from instance i
      where i.token is not null and i.claimed_until <= (select levee_now()) and i.wake_at <= $2 and i.lane <> all ($1::text[])
+     and ($7::text is null or i.lane = $7)
      order by i.claimed_until, i.id limit $3)
 ), turned as (
     select d.*, row_number() over (partition by class, tenant order by wake_at, id) as turn from due d
 ), laned as (
     select t.*, row_number() over (partition by lane order by class, turn, wake_at, id) as in_lane from turned t
 ), placed as (
-    select l.*, row_number() over (partition by class order by turn, wake_at, id) as place from laned l where in_lane <= $4
+    select l.*, row_number() over (partition by class order by turn, wake_at, id) as place from laned l where in_lane <= case when lane = any ($8::text[]) then 1 else $4 end
 ), chosen as (
     select p.id, (place > greatest($3 / 8, 1))::int as spare, class, place from placed p
     order by spare, class, place limit 4 * $3
@@ -99,9 +100,9 @@ async fn claim(c: &mut Conn, ask: &ClaimAsk, token: Uuid, real: Time) -> Outcome
         Conn::Pg(_) => {
             let limits: [Value; 2] = [count(ask.limit).into(), count(ask.per_lane).into()];
             let [limit, per_lane] = limits;
-            let values =
-                vec![ask.closed_lanes.clone().into(), ask.now.into(), limit, per_lane, token.into(), lease.into()];
-            c.all(CLAIM, values).await?
+            let (closed, shared) = (ask.closed_lanes.clone().into(), ask.shared_lanes.clone().into());
+            let (only, now) = (ask.only_lane.clone().into(), ask.now.into());
+            c.all(CLAIM, vec![closed, now, limit, per_lane, token.into(), lease.into(), only, shared]).await?
         }
         Conn::Lite(_) => {
             let chosen = rank::choose(due(c, ask, real).await?, ask);
@@ -127,7 +128,7 @@ impl Taking {
 
     /// Chooses among rows that nobody has claimed since their last transition; those of machines that exist are locked.
     pub(crate) async fn choose(c: &mut Conn, mut due: Vec<Candidate>, ask: &ClaimAsk, real: Time) -> Outcome<Self> {
-        due.retain(|row| row.wake_at <= ask.now && !ask.closed_lanes.contains(&row.lane));
+        due.retain(|row| row.wake_at <= ask.now && ask.takes(&row.lane));
         if due.is_empty() || ask.limit == 0 {
             return Ok(Self::nothing());
         }
@@ -174,7 +175,7 @@ async fn due(c: &mut Conn, ask: &ClaimAsk, real: Time) -> Outcome<Vec<Candidate>
         };
         let Some(row) = row else { break };
         let group: (String, i64, String) = (row.get("lane")?, row.get("class")?, row.get("tenant")?);
-        if !ask.closed_lanes.contains(&group.0) {
+        if ask.takes(&group.0) {
             groups.push(group.clone());
         }
         at = Some(group);
@@ -192,9 +193,11 @@ async fn due(c: &mut Conn, ask: &ClaimAsk, real: Time) -> Outcome<Vec<Candidate>
     let depth = rank::depth(ask.limit, of_groups.len());
     let found: Vec<Row> = of_groups.into_iter().flat_map(|rows| rows.into_iter().take(depth)).collect();
     let expired = "-- instance.expired\nselect id, lane, class, tenant, wake_at from instance where token is not null and claimed_until <= $1 \
-                   and wake_at <= $2 and lane not in (select value from json_each($3)) order by claimed_until, id limit $4";
+                   and wake_at <= $2 and lane not in (select value from json_each($3)) and ($5 is null or lane = $5) \
+                   order by claimed_until, id limit $4";
     let limit = crate::instance::limit(ask.limit);
-    let values = vec![real.into(), ask.now.into(), ask.closed_lanes.clone().into(), limit];
+    let values =
+        vec![real.into(), ask.now.into(), ask.closed_lanes.clone().into(), limit, ask.only_lane.clone().into()];
     Ok(found
         .iter()
         .chain(&c.all(expired, values).await?)

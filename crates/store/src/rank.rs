@@ -31,6 +31,14 @@ pub(crate) fn depth(limit: usize, groups: usize) -> usize {
     (2 * limit / groups.max(1)).max(8)
 }
 
+impl ClaimAsk {
+    /// Whether rows of this lane may be claimed.
+    pub(crate) fn takes(&self, lane: &str) -> bool {
+        !self.closed_lanes.iter().any(|closed| closed == lane)
+            && self.only_lane.as_deref().is_none_or(|only| only == lane)
+    }
+}
+
 /// Chooses: in each class tenants take turns, each by due time; every class has its floor, then the most hazardous class goes first.
 pub(crate) fn choose(mut due: Vec<Candidate>, ask: &ClaimAsk) -> Vec<Uuid> {
     due.sort_by_key(|candidate| (candidate.wake_at, candidate.id));
@@ -46,9 +54,10 @@ pub(crate) fn choose(mut due: Vec<Candidate>, ask: &ClaimAsk) -> Vec<Uuid> {
     let mut in_lane: BTreeMap<String, usize> = BTreeMap::new();
     let mut chosen: Vec<(bool, i64, usize, Uuid)> = Vec::new();
     for (class, _, candidate) in ranked {
+        let most = if ask.shared_lanes.contains(&candidate.lane) { 1 } else { ask.per_lane };
         let lane = in_lane.entry(candidate.lane).or_default();
         *lane += 1;
-        if *lane > ask.per_lane {
+        if *lane > most {
             continue;
         }
         let place = places.entry(class).or_default();

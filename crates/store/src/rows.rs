@@ -115,6 +115,10 @@ pub struct ClaimAsk {
     pub closed_lanes: Vec<String>,
     /// Most rows of one lane in this claim.
     pub per_lane: usize,
+    /// Lanes whose due machines share a call: one of them is enough, and takes the others along.
+    pub shared_lanes: Vec<String>,
+    /// No other lane than this.
+    pub only_lane: Option<String>,
     /// From the database's own reading of real time: a claimer's clock may be off (F38).
     pub lease: Duration,
     /// Business time.

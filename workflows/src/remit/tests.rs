@@ -663,7 +663,11 @@ fn l_1_evidence_in_time_is_applied_before_the_deadline_whenever_the_provider_is_
                     Request::DecideRemit { .. } => Event::DecisionUnsure { sent_at: cx.now, fault: Fault::Timeout },
                     Request::FindOrder { .. } if there(cx.now) => seen(RemitStatus::Accepted, cx),
                     Request::FindOrder { .. } => Event::LookFailed { fault: Fault::Timeout },
-                    Request::CreateOrder { .. } | Request::Bare { .. } => panic!("{request:?} of a remit"),
+                    Request::CreateOrder { .. }
+                    | Request::Invite { .. }
+                    | Request::SignUp { .. }
+                    | Request::FindSignUps { .. }
+                    | Request::Bare { .. } => panic!("{request:?} of a remit"),
                 };
                 let from = begins - Duration::from_secs(evidence * 60);
                 run("confirming", from, provider, |remit, now| {

@@ -186,7 +186,7 @@ pub(crate) fn value<T: serde::Serialize>(of: &T) -> Result<Value, Error> {
     serde_json::to_value(of).map_err(|_| Error::Internal)
 }
 
-fn account(api: &Api, tenant: &str, named: Option<&str>, faults: &mut Faults) -> Option<String> {
+pub(crate) fn account(api: &Api, tenant: &str, named: Option<&str>, faults: &mut Faults) -> Option<String> {
     match api.order_account(tenant, present(named).map(str::trim)) {
         Ok(account) => return Some(account),
         Err(AccountFault::Unknown) => {
@@ -208,7 +208,7 @@ fn account(api: &Api, tenant: &str, named: Option<&str>, faults: &mut Faults) ->
     None
 }
 
-fn person(body: Option<&PersonBody>, faults: &mut Faults) -> Option<Person> {
+pub(crate) fn person(body: Option<&PersonBody>, faults: &mut Faults) -> Option<Person> {
     let Some(body) = body else {
         faults.0.push(FieldError::missing("person"));
         return None;
@@ -282,11 +282,11 @@ fn tax_mode(text: &str) -> Result<TaxMode, Invalid> {
     }
 }
 
-fn digits_of(value: &Option<Digits>) -> Option<&str> {
+pub(crate) fn digits_of(value: &Option<Digits>) -> Option<&str> {
     value.as_ref().map(|digits| digits.0.as_str())
 }
 
-fn digits(text: &str, most: usize) -> Result<String, Invalid> {
+pub(crate) fn digits(text: &str, most: usize) -> Result<String, Invalid> {
     let fits = (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     let (message, zh) = (format!("1 to {most} digits"), format!("应为 1 至 {most} 位数字"));
     fits.then(|| text.to_owned()).ok_or_else(|| Invalid::new("digits", &message, &zh))

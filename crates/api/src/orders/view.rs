@@ -65,12 +65,12 @@ pub(crate) struct PersonView {
 }
 
 impl PersonView {
-    fn masked(person: &Person) -> Self {
+    pub(crate) fn masked(person: &Person) -> Self {
         let (name, id_card) = (person.name.masked(), person.id_card.masked());
         Self { name, id_card, cellphone: person.cellphone.masked(), bankcard_no: person.bankcard.masked() }
     }
 
-    fn clear(person: &Person) -> Self {
+    pub(crate) fn clear(person: &Person) -> Self {
         let text = |value: &str| value.to_owned();
         let (name, id_card) = (text(person.name.expose()), text(person.id_card.expose()));
         Self { name, id_card, cellphone: text(person.cellphone.expose()), bankcard_no: text(person.bankcard.expose()) }

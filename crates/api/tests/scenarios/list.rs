@@ -7,7 +7,7 @@
 
 use crate::names::{Required, Scenario};
 use crate::world::{Db, World};
-use crate::{callbacks, confirming, creating, papers, paying, races, statuses, traps};
+use crate::{callbacks, confirming, creating, papers, paying, races, signing, statuses, traps};
 
 /// Tells a story and holds its end against the oracle.
 async fn tell<Told: Future<Output = World>>(story: fn(Db) -> Told, db: Db) {
@@ -87,6 +87,11 @@ scenarios! {
     P44 callbacks::p44_ack_bytes_exact "the acknowledgement is SUCCESS, byte for byte";
     P45 callbacks::p45_form_plus_and_raw_req "the form is decoded once, and the signature is over the decoded bytes";
     P46 callbacks::p46_callback_flood_after_outage "a flood is kept whole, and each order asks once";
+    P47 signing::p47_sync_sign_silent_failure "nobody signs and nobody says so: it ends by the clock, and a person invites again";
+    P48 signing::p48_un_sign_before_24h "UN_SIGN is not yet before 24 hours and the grace, and no second contract is made";
+    P49 signing::p49_already_signed_no_callback "who has signed before is signed at once";
+    P50 signing::p50_sign_up_without_request_id "one application per person and party, identical when it goes again";
+    P51 signing::p51_batch_501_and_missing_row "looks share calls of 500, each under a new number, and a refused batch is halved";
     T01 traps::t01_req_object_not_array "req is an object, both ways";
     T02 traps::t02_close_reason_two_spellings "close_reason and Close_reason are one notice";
     T03 traps::t03_ids_as_number_or_string "ids as numbers and text, beyond what a machine word holds";
@@ -120,7 +125,7 @@ scenarios! {
 #[test]
 fn the_list() {
     let all = LIST.all();
-    let wanted: Vec<String> = (1..=46)
+    let wanted: Vec<String> = (1..=51)
         .map(|n| format!("P{n:02}"))
         .chain((1..=8).map(|n| format!("T{n:02}")))
         .chain((1..=10).map(|n| format!("R{n:02}")))

@@ -1,4 +1,4 @@
-//! The names that must be there: every pitfall P01–P46, every decoding trap that concerns orders, remits, callbacks and money
+//! The names that must be there: every pitfall P01–P51, every decoding trap that concerns orders, remits, callbacks and money
 //! (T01–T08; T09–T15 are the codecs of registration and attachments), every row of the race table (safety.md §8), and every answer to
 //! evidence that people bring (E01–E08, safety.md §6, §11).
 //!
@@ -81,6 +81,12 @@ required! {
     p44_ack_bytes_exact
     p45_form_plus_and_raw_req
     p46_callback_flood_after_outage
+    // Sign-ups.
+    p47_sync_sign_silent_failure
+    p48_un_sign_before_24h
+    p49_already_signed_no_callback
+    p50_sign_up_without_request_id
+    p51_batch_501_and_missing_row
     // Decoding traps.
     t01_req_object_not_array
     t02_close_reason_two_spellings

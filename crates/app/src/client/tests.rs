@@ -15,6 +15,8 @@ enum Commands {
     #[command(subcommand)]
     Remit(Remit),
     #[command(subcommand)]
+    SignUp(SignUp),
+    #[command(subcommand)]
     Case(Case),
     #[command(subcommand)]
     Key(Key),
@@ -27,7 +29,9 @@ fn parse(line: &str) -> std::result::Result<Commands, clap::Error> {
 fn order(line: &str) -> Order {
     match parse(line).unwrap() {
         Commands::Order(order) => order,
-        Commands::Batch(_) | Commands::Remit(_) | Commands::Case(_) | Commands::Key(_) => panic!("{line}"),
+        Commands::Batch(_) | Commands::Remit(_) | Commands::SignUp(_) | Commands::Case(_) | Commands::Key(_) => {
+            panic!("{line}")
+        }
     }
 }
 
@@ -70,6 +74,9 @@ fn the_commands_are_sound() {
         "remit permit 1",
         "remit report 1 --permit 2 --outcome failed",
         "remit attest 1 --permit 2 --reason unused",
+        "sign-up create --file -",
+        "sign-up list --state not_signed --person 0001",
+        "sign-up invite-again 1",
         "case resolve 1 --move not_paid --reason seen --evidence {}",
         "key create alice --role approver --tenant t",
         "key revoke k1",

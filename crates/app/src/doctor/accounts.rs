@@ -140,7 +140,8 @@ impl Visit<'_> {
         let ask = Ask {
             account: self.name,
             request: &request,
-            person: None,
+            people: &[],
+            attempt: Uuid::nil(),
             now: self.clock.now(),
             timeout: TIMEOUT,
             gate: &|| true,
@@ -157,7 +158,7 @@ impl Visit<'_> {
                 let source = if self.settings.code_order_not_found.is_some() { "configured" } else { "learned" };
                 report.ok(format!("accounts.{name}: the provider answers, knows our keys, and says \"no such order\" by the {source} code"));
             }
-            Verdict::Done(Answer::OrderSeen(_) | Answer::OrderAccepted { .. } | Answer::RemitDecided | Answer::BareDone) => report.fault(
+            Verdict::Done(_) => report.fault(
                 format!("accounts.{name}: the provider shows an order for an id that was never sent"),
                 "freeze create and pay for this account, and ask the provider: its queries prove nothing",
             ),

@@ -1,6 +1,6 @@
 //! A whole life of an order on the real engine, with a fault at one of its calls: it ends as it would have ended.
 
-use crate::fault::{Far, Fault, Wire};
+use crate::fault::{Belief, Far, Fault, Truth, Wire};
 use crate::world::{ACCOUNT, NEXT, PATIENT, World};
 use crate::{Outcome, Wrong, told};
 use domain::levy::{Asked, Customer, TaxMode, Terms};
@@ -15,7 +15,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use store::{Filter, Post, Store, Submitted, Target};
 use uuid::Uuid;
+use workflows::Policy;
 use workflows::levy_order::{Input, Order};
+use workflows::sign_up::{self, Contract, SignUp};
 
 const TENANT: &str = "default";
 /// Between two looks at what is due.
@@ -31,12 +33,24 @@ pub(crate) enum Way {
     Levied,
     /// Not wanted, then CANCEL.
     Cancelled,
+    /// Invited under an id of ours; the batch query tells of it.
+    Invited,
+    /// Invited without one.
+    SignedUp,
+}
+
+impl Way {
+    /// A sign-up: it is not sent again while "not signed" may mean "not yet", and its natural key refuses no repeat.
+    pub(crate) fn signs(self) -> bool {
+        matches!(self, Way::Invited | Way::SignedUp)
+    }
 }
 
 /// How a life went, as far as it must not depend on the fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Life {
-    order: String,
+    /// The order's, or the sign-up's.
+    state: String,
     remits: Vec<String>,
     /// Their kinds: a person is asked for nothing.
     cases: Vec<String>,
@@ -118,7 +132,18 @@ pub(crate) async fn cell(
         let refused = office.world.calls(from).iter().any(|line| line.effect == Effect::Refused);
         told(refused, || "nothing was sent again".to_owned())?;
     }
-    told(life == *expected, || format!("{life:?}"))
+    let expected = if lost(way, moment, fault) { not_signed(expected) } else { expected.clone() };
+    told(life == expected, || format!("{life:?}"))
+}
+
+/// An invitation under an id of ours that never arrives: no query can tell, so it is not sent again, and a person invites anew.
+fn lost(way: Way, moment: &Moment, fault: Fault) -> bool {
+    let never = matches!(fault.truth, Truth::Unseen | Truth::Idle) && fault.belief == Belief::Unsure;
+    way == Way::Invited && moment.operation == "SYNC_SIGN" && never
+}
+
+fn not_signed(life: &Life) -> Life {
+    Life { state: "not_signed".into(), effects: BTreeMap::new(), ..life.clone() }
 }
 
 /// What a fault needs of the far side so that there is a right end at all.
@@ -152,6 +177,9 @@ impl Office {
     }
 
     async fn live(&mut self, key: &'static str, way: Way, from: usize) -> Result<Life, Wrong> {
+        if way.signs() {
+            return self.sign_up(key, way, from).await;
+        }
         let order = self.submit(key).await;
         self.until(order, "ready").await?;
         self.world.caught_up();
@@ -160,6 +188,7 @@ impl Office {
         for remit in remits.clone() {
             match way {
                 Way::Levied => self.pay(remit).await?,
+                Way::Invited | Way::SignedUp => {}
                 Way::Cancelled => self.post(remit, json!({ "CancelAsked": { "by": "somebody" } })).await,
             }
         }
@@ -168,10 +197,40 @@ impl Office {
         for remit in remits {
             ends.push(self.state(remit).await);
         }
+        self.life(order, ends, from).await
+    }
+
+    async fn life(&self, id: InstanceId, remits: Vec<String>, from: usize) -> Result<Life, Wrong> {
         let cases = self.store.cases(TENANT, None, None, None, None, 100).await.unwrap();
         let cases = cases.into_iter().map(|case| case.open.kind).collect();
         let effects = accepted(&self.world.calls(from));
-        Ok(Life { order: self.state(order).await, remits: ends, cases, effects, broken: self.broken().await })
+        Ok(Life { state: self.state(id).await, remits, cases, effects, broken: self.broken().await })
+    }
+
+    async fn sign_up(&mut self, key: &'static str, way: Way, from: usize) -> Result<Life, Wrong> {
+        let contract = match way {
+            Way::Invited => Contract::SyncSign { request_id: self.store.derive_request_id(TENANT, key) },
+            Way::SignedUp | Way::Levied | Way::Cancelled => {
+                Contract::SignUp { credit_code: Some("91110000MA00000000".into()), customer_id: None }
+            }
+        };
+        // Another key is another person: the provider knows the first.
+        let person = if key == "pay-1" { self.person } else { self.store.put_person(TENANT, &other()).await.unwrap() };
+        let party = Some("1001".to_owned());
+        let input = sign_up::Input { contract, person, name_chars: 2, party, again: None };
+        let state = SignUp::begin(self.world.clock.now());
+        let id = self.start("sign_up", key, None, person, json!(input), json!(state)).await;
+        // Silence means no after a day and an hour.
+        for step in 0..STEPS * 2 {
+            self.tick().await;
+            if step > STEPS {
+                self.world.clock.advance_real(STEP * 20);
+            }
+            if matches!(self.state(id).await.as_str(), "signed" | "not_signed") {
+                return self.life(id, Vec::new(), from).await;
+            }
+        }
+        Err(Wrong::Not(format!("it never ended, but is {}", self.state(id).await)))
     }
 
     /// What a payer does: ask until there is a word, pay, report.
@@ -255,16 +314,29 @@ impl Office {
         let request_id = self.store.derive_request_id(TENANT, key);
         let address = Some(format!("{ACCOUNT}/{request_id}"));
         let input = Input { request_id, person: self.person, name_chars: 2, terms: terms(), replaces: None };
+        let state = Order::new(self.world.clock.now());
+        self.start("levy_order", key, address, self.person, json!(input), json!(state)).await
+    }
+
+    async fn start(
+        &self,
+        workflow: &str,
+        key: &str,
+        address: Option<String>,
+        person: Uuid,
+        input: Value,
+        state: Value,
+    ) -> InstanceId {
         let new = New {
-            workflow: "levy_order".into(),
+            workflow: workflow.into(),
             tenant: TENANT.into(),
             account: ACCOUNT.into(),
             business_key: key.into(),
             address,
-            person: Some(self.person),
+            person: Some(person),
             content_hash: "content".into(),
-            input: serde_json::to_value(input).unwrap(),
-            state: serde_json::to_value(Order::new(self.world.clock.now())).unwrap(),
+            input,
+            state,
             ..New::default()
         };
         match self.engine.submit(new).await.unwrap() {
@@ -283,7 +355,8 @@ impl Office {
 
 fn engine(world: &World, store: &Store, call_timeout: Duration) -> Engine {
     let default_limits = Limits { rate_per_second: None, ..Limits::default() };
-    let rules = Rules { call_timeout, default_limits, ..Rules::default() };
+    let default_policy = Policy { sign_up_query_covers_sync_sign: true, ..Policy::default() };
+    let rules = Rules { call_timeout, default_limits, default_policy, ..Rules::default() };
     Engine::new(store.clone(), world.providers(), world.clock.clone(), rules)
 }
 
@@ -308,6 +381,10 @@ fn payee() -> Person {
         cellphone: Cellphone::parse("13800000000").unwrap(),
         bankcard: BankCard::parse("6222000000000000004").unwrap(),
     }
+}
+
+fn other() -> Person {
+    Person { id_card: IdCard::parse("11010119900307002X").unwrap(), ..payee() }
 }
 
 fn terms() -> Terms {

@@ -18,10 +18,10 @@ mod world;
 
 use domain::Operation;
 use domain::effect::EffectClass;
-use fault::{FAULTS, Fault};
+use fault::{FAULTS, Far, Fault};
 use futures::{FutureExt, StreamExt};
 use grid::Grid;
-use life::Way;
+use life::{Moment, Way};
 use providers::Transport;
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -69,7 +69,7 @@ async fn every_operation_under_every_fault_believes_only_what_it_can_know() {
 async fn every_life_ends_as_it_would_have_ended_whichever_call_meets_whichever_fault() {
     let transport = Transport::http().unwrap();
     let (mut columns, mut driven) = (Vec::new(), BTreeSet::new());
-    for way in [Way::Levied, Way::Cancelled] {
+    for way in [Way::Levied, Way::Cancelled, Way::Invited, Way::SignedUp] {
         let (life, moments) = life::undisturbed(&transport, way).await;
         driven.extend(moments.iter().map(|moment| moment.operation.clone()));
         columns.extend(moments.into_iter().map(|moment| (way, life.clone(), moment)));
@@ -86,7 +86,10 @@ async fn every_life_ends_as_it_would_have_ended_whichever_call_meets_whichever_f
         providers.operations(ACCOUNT).iter().any(|known| known.name == operation && known.class == EffectClass::Query)
     };
     let cells = FAULTS.iter().enumerate().flat_map(|(row, fault)| {
-        let fitting = columns.iter().enumerate().filter(|(_, (.., moment))| fault.fits_a_life(asks(&moment.operation)));
+        let fits = |way: Way, moment: &Moment| {
+            fault.fits_a_life(asks(&moment.operation)) && !(fault.far == Far::Duplicate && way.signs())
+        };
+        let fitting = columns.iter().enumerate().filter(|(_, (way, _, moment))| fits(*way, moment));
         fitting.map(move |(column, _)| (row, column, *fault)).collect::<Vec<_>>()
     });
     fill(&mut grid, cells, |column, fault, patience| {

@@ -31,8 +31,16 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new(transport: &Transport, order_seconds: u64) -> Self {
         let clock = Clock::manual(Time::parse("2026-01-05T10:00:00+08:00").unwrap());
-        let timings = Timings { order: Span(order_seconds, order_seconds), levy: Span(60, 60), ..Timings::default() };
+        let timings = Timings {
+            order: Span(order_seconds, order_seconds),
+            levy: Span(60, 60),
+            person: Span(600, 600),
+            ..Timings::default()
+        };
         let mut config = Config { timings, ..Config::default() };
+        // People sign, and the batch query tells of whatever they sign.
+        config.switches.batch_shows_sync_sign = true;
+        config.switches.sync_sign_silent_per_mille = 0;
         config.faults.slow_ms = u64::try_from(HELD.as_millis()).unwrap();
         let sim = simulator::serve(config, clock.clone()).await.unwrap();
         let proxy = Proxy::start(sim.addr).await.unwrap();

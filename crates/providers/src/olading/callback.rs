@@ -3,7 +3,7 @@
 
 use super::client::Client;
 use super::codec::unform;
-use super::lenient::{Stamp, Text};
+use super::lenient::{SignStatus, Stamp, Text};
 use super::wire::{AgreementAnswer, CloseNotice, ImageAnswer, OrderNotice, SignUpNotice, SyncSignNotice};
 use crate::{Received, Rejected};
 use domain::RequestId;
@@ -69,7 +69,16 @@ impl Notice {
                     None => Hint::OrderChanged { request_id },
                 })
             }
-            Notice::SyncSign(_) | Notice::SignUp(_) | Notice::UploadAgreement(_) | Notice::UploadIdCardImage(_) => None,
+            Notice::SyncSign(notice) => {
+                let signed = match notice.status {
+                    SignStatus::Signed => true,
+                    SignStatus::Unsigned => false,
+                    SignStatus::Accepted | SignStatus::Unknown(_) => return None,
+                };
+                Some(Hint::SignUpEnded { request_id: request_id(&notice.request_id)?, signed })
+            }
+            // Names nobody that could be asked about: it is found by the next look (P50).
+            Notice::SignUp(_) | Notice::UploadAgreement(_) | Notice::UploadIdCardImage(_) => None,
         }
     }
 }

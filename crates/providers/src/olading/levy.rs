@@ -1,4 +1,4 @@
-//! Our words to Olading's and back: the three operations of a levy order.
+//! Our words to Olading's and back: the three operations of a levy order, and the way to the others.
 
 use super::client::{Call, Client, invalid};
 use super::lenient::{Int, Stamp, Text};
@@ -6,15 +6,15 @@ use super::limits::LimitBroken;
 use super::wire::{Asked, ConfirmOrder, CreateOrder, Customer, OrderAnswer, OrderLook, QueryOrder, RemitOrder};
 use crate::{Ask, Sent};
 use domain::levy::{self, OrderSeen, RemitSeen, Terms};
-use domain::{Answer, Fault, Person, ProviderOrderId, Request, RequestId, Verdict};
+use domain::{Answer, Fault, Person, ProviderOrderId, Refusal, Request, RequestId, Verdict};
 
 impl Client {
     pub(crate) async fn ask(&self, ask: Ask<'_>) -> Sent {
         let call = Call { now: ask.now, timeout: ask.timeout, gate: ask.gate };
         match ask.request {
             Request::CreateOrder { request_id, terms, .. } => {
-                let Some(person) = ask.person else {
-                    return Sent::unsent(Verdict::Refused(invalid("the person's data is missing".to_owned())));
+                let Some(person) = ask.people.first() else {
+                    return Sent::unsent(Verdict::Refused(person_missing()));
                 };
                 match create(request_id, person, terms) {
                     Ok(order) => self.send(&order, call).await.map(|answer| {
@@ -24,11 +24,12 @@ impl Client {
                 }
             }
             Request::FindOrder { request_id, .. } => {
-                let id_card = ask.person.map(|person| person.id_card.clone());
+                let person = ask.people.first();
+                let id_card = person.map(|person| person.id_card.clone());
                 let query = QueryOrder { request_id: request_id.clone(), id_card };
                 self.send(&query, call).await.map(|look| match look {
                     OrderLook::Absent => Verdict::Done(Answer::OrderAbsent),
-                    OrderLook::Seen(order) => match seen(request_id, ask.person, *order) {
+                    OrderLook::Seen(order) => match seen(request_id, person, *order) {
                         Some(order) => Verdict::Done(Answer::OrderSeen(order)),
                         None => Verdict::Unsure(Fault::Unreadable),
                     },
@@ -39,6 +40,11 @@ impl Client {
                 let confirm = ConfirmOrder { order_id: order_id.clone(), arising_time, next_step };
                 self.send(&confirm, call).await.map(|_| Verdict::Done(Answer::RemitDecided))
             }
+            Request::Invite { request_id, party, .. } => self.invite(request_id, party.as_deref(), ask, call).await,
+            Request::SignUp { party, credit_code, customer_id, .. } => {
+                self.apply_for(party.as_deref(), credit_code.as_deref(), customer_id.as_ref(), ask, call).await
+            }
+            Request::FindSignUps { of } => self.find_sign_ups(of, ask, call).await,
             Request::Bare { .. } => Sent::unsent(Verdict::Refused(invalid("no such operation here".to_owned()))),
         }
     }
@@ -46,7 +52,7 @@ impl Client {
 
 impl<T> Sent<T> {
     /// Reads on where the answer says it is done.
-    fn map<U>(self, read: impl FnOnce(T) -> Verdict<U>) -> Sent<U> {
+    pub(super) fn map<U>(self, read: impl FnOnce(T) -> Verdict<U>) -> Sent<U> {
         let verdict = match self.verdict {
             Verdict::Done(answer) => read(answer),
             Verdict::Refused(refusal) => Verdict::Refused(refusal),
@@ -82,7 +88,12 @@ fn create(request_id: &RequestId, person: &Person, terms: &Terms) -> Result<Crea
     })
 }
 
-fn id(field: &'static str, text: &str) -> Result<Int, LimitBroken> {
+pub(super) fn person_missing() -> Refusal {
+    invalid("the person's data is missing".to_owned())
+}
+
+/// An id that the document calls an integer.
+pub(super) fn id(field: &'static str, text: &str) -> Result<Int, LimitBroken> {
     Int::parse(text).ok_or_else(|| LimitBroken { field, problem: "is not a whole number of 1 to 20 digits".to_owned() })
 }
 

@@ -11,6 +11,7 @@ pub mod limits;
 pub mod codec;
 pub mod client;
 mod levy;
+mod people;
 pub mod callback;
 
 pub use client::{Call, Client};
@@ -74,6 +75,9 @@ pub(crate) const fn performs(operation: domain::Operation) -> Option<Descriptor>
         domain::Operation::CreateOrder => Some(describe::<CreateOrder>()),
         domain::Operation::FindOrder => Some(describe::<QueryOrder>()),
         domain::Operation::DecideRemit => Some(describe::<ConfirmOrder>()),
+        domain::Operation::Invite => Some(describe::<SyncSign>()),
+        domain::Operation::SignUp => Some(describe::<SignUp>()),
+        domain::Operation::FindSignUps => Some(describe::<QuerySignUpBatch>()),
         domain::Operation::BareCreate | domain::Operation::BareConfirm => None,
     }
 }

@@ -195,7 +195,8 @@ pub(super) async fn ask_with(settings: Settings, request: &Request, answer: Resu
     let ask = crate::Ask {
         account: "main",
         request,
-        person: Some(&person),
+        people: std::slice::from_ref(&person),
+        attempt: uuid::Uuid::nil(),
         now: now(),
         timeout: Duration::from_secs(1),
         gate: &open,

@@ -32,7 +32,12 @@ pub(crate) const fn performs(operation: Operation) -> Option<Descriptor> {
     match operation {
         Operation::BareCreate => Some(CREATE),
         Operation::BareConfirm => Some(CONFIRM),
-        Operation::CreateOrder | Operation::FindOrder | Operation::DecideRemit => None,
+        Operation::CreateOrder
+        | Operation::FindOrder
+        | Operation::DecideRemit
+        | Operation::Invite
+        | Operation::SignUp
+        | Operation::FindSignUps => None,
     }
 }
 

@@ -5,7 +5,7 @@ use super::{Machine, World};
 use crate::audits::rules::BEFORE_DEADLINE;
 use crate::audits::sends::{self, Deed};
 use crate::watch::finding;
-use crate::{AuditPlan, Entry, Exchange, Finding, Instance, Moment, Result};
+use crate::{AuditPlan, Entry, Exchange, Finding, Instance, Line, Moment, Result};
 use domain::levy::NextStep;
 use domain::record::Decision;
 use domain::{InstanceId, Money, Time};
@@ -292,8 +292,14 @@ impl World {
     }
 
     fn moved_by_callback(&self) -> Vec<String> {
-        let moved =
-            self.history.iter().filter(|(_, entry)| entry.line.cause == "callback" && entry.line.from != entry.line.to);
+        let proof = |id: &InstanceId, line: &Line| {
+            let of = self.machines.get(id).is_some_and(|machine| machine.row.workflow == "sign_up");
+            of && line.from != "signed" && matches!(line.to.as_str(), "signed" | "not_signed")
+        };
+        let moved = self.history.iter().filter(|((id, _), entry)| {
+            let line = &entry.line;
+            line.cause == "callback" && line.from != line.to && !proof(id, line)
+        });
         moved.map(|((id, _), _)| id.to_string()).collect()
     }
 

@@ -128,7 +128,7 @@ impl World {
 
     /// Claims those of these that are due and that nobody has claimed since their last transition.
     fn take(&mut self, mut due: Vec<Candidate>, ask: &ClaimAsk) -> Vec<Claimed> {
-        due.retain(|row| row.wake_at <= ask.now && !ask.closed_lanes.contains(&row.lane));
+        due.retain(|row| row.wake_at <= ask.now && ask.takes(&row.lane));
         let mut chosen = rank::choose(due, ask);
         let stands = |machine: &Machine| machine.is_free() && machine.row.wake_at.is_some_and(|at| at <= ask.now);
         chosen.retain(|id| self.machines.get(&InstanceId(*id)).is_some_and(stands));
@@ -198,7 +198,7 @@ impl World {
     }
 
     fn due(&self, ask: &ClaimAsk) -> Vec<Candidate> {
-        let open = |lane: &String| !ask.closed_lanes.contains(lane);
+        let open = |lane: &String| ask.takes(lane);
         let is_due = |at: &Time| *at <= ask.now;
         let groups: Vec<_> = self
             .machines

@@ -72,7 +72,15 @@ async fn put(fresh: &Fresh, new: NewInstance) -> InstanceId {
 const LEASE: std::time::Duration = std::time::Duration::from_secs(120);
 
 fn ask(business: Time) -> ClaimAsk {
-    ClaimAsk { limit: 100, closed_lanes: vec![], per_lane: 100, lease: LEASE, now: business }
+    ClaimAsk {
+        limit: 100,
+        closed_lanes: vec![],
+        per_lane: 100,
+        shared_lanes: vec![],
+        only_lane: None,
+        lease: LEASE,
+        now: business,
+    }
 }
 
 async fn claim_all(fresh: &Fresh, business: Time) -> Vec<Claimed> {

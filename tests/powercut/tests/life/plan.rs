@@ -27,7 +27,15 @@ pub(crate) fn op(dice: &mut StdRng, ledger: &mut Ledger, clock: &Clock) -> Op {
         return Op::Commit(claims.iter().map(|claim| turn(dice, ledger, clock, claim)).collect());
     }
     match dice.random_range(0..10) {
-        0..=3 => Op::Claim(ClaimAsk { limit: 4, closed_lanes: vec![], per_lane: 4, lease: LEASE, now: t(1000) }),
+        0..=3 => Op::Claim(ClaimAsk {
+            limit: 4,
+            closed_lanes: vec![],
+            per_lane: 4,
+            shared_lanes: vec![],
+            only_lane: None,
+            lease: LEASE,
+            now: t(1000),
+        }),
         4..=7 => {
             let many = dice.random_range(1..=3);
             Op::Submit((0..many).map(|_| machine(dice, ledger, None)).collect())

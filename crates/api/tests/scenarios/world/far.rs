@@ -160,10 +160,14 @@ impl World {
 
     /// The order as a query shows it to a stranger with our key.
     pub(crate) async fn provider_shows(&self, order: &Order) -> Value {
+        self.provider_is_asked(Operation::QueryOrderV2, json!({ "request_id": order.request_id })).await
+    }
+
+    /// A call with our key that levee knows nothing of.
+    pub(crate) async fn provider_is_asked(&self, operation: Operation, data: Value) -> Value {
         let timestamp = self.now().beijing().to_string();
-        let data = json!({ "request_id": order.request_id });
-        let req = json!({ "name": "QUERY_ORDER_V2", "client_key": "sim-client", "timestamp": timestamp, "data": data });
-        let url = format!("{}{}", self.far.url(), Operation::QueryOrderV2.path());
+        let req = json!({ "name": operation.name(), "client_key": "sim-client", "timestamp": timestamp, "data": data });
+        let url = format!("{}{}", self.far.url(), operation.path());
         self.office.form(&url, signed(&req.to_string())).await.json()["data"].clone()
     }
 

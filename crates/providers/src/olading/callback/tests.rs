@@ -100,9 +100,17 @@ fn a_verified_notice_that_says_nothing_readable_is_taken_without_a_hint() {
         assert_eq!(hint("CREATE_ORDER_V2", &data), None, "{data}");
     }
     assert_eq!(receive(&signed(r#"{"name":"CREATE_ORDER_V2"}"#)).unwrap().hint, None);
-    for name in ["SYNC_SIGN", "SIGN_UP", "UPLOAD_TAXPAYER_AGREEMENT", "UPLOAD_ID_CARD_IMAGE"] {
+    for name in ["SIGN_UP", "UPLOAD_TAXPAYER_AGREEMENT", "UPLOAD_ID_CARD_IMAGE"] {
         assert_eq!(notice(name, &json!({ "request_id": "R1", "status": "SIGN" })).unwrap().hint, None);
     }
+}
+
+#[test]
+fn the_result_of_an_invitation_says_whether_it_was_signed_and_nothing_else_does() {
+    let said = |status: &str| hint("SYNC_SIGN", &json!({ "request_id": "R1", "status": status }));
+    let ended = |signed| Some(Hint::SignUpEnded { request_id: "R1".to_owned().try_into().unwrap(), signed });
+    assert_eq!((said("SIGN"), said("UN_SIGN")), (ended(true), ended(false)));
+    assert_eq!((said("ACCEPT"), said("HALF_SIGN")), (None, None));
 }
 
 #[test]

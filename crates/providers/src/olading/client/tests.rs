@@ -122,7 +122,8 @@ async fn a_learned_code_serves_like_a_configured_one() {
     let ask = Ask {
         account: "main",
         request: &request,
-        person: None,
+        people: &[],
+        attempt: uuid::Uuid::nil(),
         now: now(),
         timeout: Duration::from_secs(1),
         gate: &|| true,
@@ -252,7 +253,8 @@ async fn p36_a_closed_gate_sends_nothing_and_is_asked_last() {
     let ask = Ask {
         account: "main",
         request: &request,
-        person: Some(&someone),
+        people: std::slice::from_ref(&someone),
+        attempt: uuid::Uuid::nil(),
         now: now(),
         timeout: Duration::from_secs(1),
         gate: &gate,
@@ -262,7 +264,7 @@ async fn p36_a_closed_gate_sends_nothing_and_is_asked_last() {
     assert_eq!(sent.verdict.word(), "not_now");
     assert!(sent.exchange.is_none() && peer.seen.lock().unwrap().is_empty() && asked.swap(false, Ordering::Relaxed));
     // A request that may not be sent at all does not reach the gate.
-    let nobody = account.ask(Ask { person: None, ..ask }).await;
+    let nobody = account.ask(Ask { people: &[], ..ask }).await;
     assert!(matches!(nobody.verdict, Verdict::Refused(_)) && !asked.load(Ordering::Relaxed));
 }
 

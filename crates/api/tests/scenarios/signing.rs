@@ -1,0 +1,130 @@
+//! P47–P51: sign-ups, their silences, and what a person decides.
+
+use crate::world::*;
+use serde_json::{Value, json};
+use simulator::{CallFault, Operation, Span};
+use std::collections::BTreeSet;
+
+/// An invitation of the n-th person by the first party.
+fn invitation(kind: &str, n: u32) -> Value {
+    let order = ask("-", n);
+    json!({ "kind": kind, "person": order["person"], "tax_agent_parent_id": "1001", "credit_code": "91110000MA00000000" })
+}
+
+/// Everybody who signs does so after this time.
+fn signs_after(setup: &mut Setup, seconds: u64) {
+    setup.far.timings.person = Span(seconds, seconds);
+}
+
+const HOUR: u64 = 3600;
+
+pub(crate) async fn p47_sync_sign_silent_failure(db: Db) -> World {
+    let w = World::with(db, |setup| setup.far.switches.sync_sign_silent_per_mille = 1000).await;
+    // Given a person who never signs, and a provider that then says nothing.
+    let invited = w.post("/v1/sign-ups", invitation("sync_sign", 1)).await.expect(201).json();
+    w.run(hours(24) + minutes(55)).await;
+    assert_eq!(w.sign_up_state(&invited).await, "waiting", "the grace is not over");
+    // Then the clock says so, and it is listed for a new invitation.
+    w.run(minutes(10)).await;
+    assert_eq!(w.sign_up_state(&invited).await, "not_signed");
+    let listed = w.all("/v1/sign-ups?state=not_signed").await;
+    assert_eq!((listed.len(), &listed[0]["id"]), (1, &invited["id"]));
+    // And a person invites again, once, under another id.
+    w.switch(|switches| switches.sync_sign_silent_per_mille = 0);
+    let path = format!("/v1/sign-ups/{}/invite-again", text(&invited["id"]));
+    let again = w.post(&path, json!({})).await.expect(201).json();
+    let same = w.post(&path, json!({})).await.expect(200).json();
+    assert_eq!((&again["id"], &again["again_of"]), (&same["id"], &invited["id"]));
+    assert_ne!(again["request_id"], invited["request_id"]);
+    w.run(hours(2)).await;
+    assert_eq!(w.sign_up_state(&again).await, "signed");
+    let refused = w.post(&format!("/v1/sign-ups/{}/invite-again", text(&again["id"])), json!({})).await;
+    assert_eq!(refused.expect(409).json()["code"], "not_failed");
+    assert_eq!(w.arrivals(Operation::SyncSign).len(), 2);
+    w
+}
+
+pub(crate) async fn p48_un_sign_before_24h(db: Db) -> World {
+    let w = World::with(db, |setup| signs_after(setup, 20 * HOUR)).await;
+    // Given a person who takes 20 hours, while every query says UN_SIGN.
+    let invited = w.post("/v1/sign-ups", invitation("sign_up", 1)).await.expect(201).json();
+    w.run(hours(19)).await;
+    assert!(w.arrivals(Operation::QuerySignUpBatch).len() > 3, "it looks");
+    assert_eq!(w.sign_up_state(&invited).await, "waiting", "not signed is not yet");
+    // Then there is no second contract, and the signature is taken.
+    w.run(hours(5)).await;
+    assert_eq!(w.sign_up_state(&invited).await, "signed");
+    assert_eq!(w.arrivals(Operation::SignUp).len(), 1);
+    w
+}
+
+pub(crate) async fn p49_already_signed_no_callback(db: Db) -> World {
+    let w = World::with(db, |setup| signs_after(setup, 60)).await;
+    // Given a person who has signed before, outside of levee.
+    let invitation = invitation("sign_up", 1);
+    let data = json!({
+        "id_card": invitation["person"]["id_card"], "name": "张三", "cellphone": "13800000001", "bankcard_no": CARD,
+        "tax_agent_parent_id": 1001, "credit_code": "91110000MA00000000",
+    });
+    w.provider_is_asked(Operation::SignUp, data).await;
+    w.run(minutes(2)).await;
+    let (looks, callbacks) = (w.arrivals(Operation::QuerySignUpBatch).len(), w.ledger().callbacks.len());
+    // Then the answer is the end: nobody waits for a callback that never comes.
+    let invited = w.post("/v1/sign-ups", invitation).await.expect(201).json();
+    w.settle().await;
+    assert_eq!(w.sign_up_state(&invited).await, "signed");
+    assert_eq!(w.arrivals(Operation::QuerySignUpBatch).len(), looks);
+    assert_eq!(w.ledger().callbacks.len(), callbacks);
+    w
+}
+
+pub(crate) async fn p50_sign_up_without_request_id(db: Db) -> World {
+    let w = World::with(db, |setup| signs_after(setup, 6 * HOUR)).await;
+    // Given an invitation whose answer is lost, and a client who asks again.
+    w.provider_will(Operation::SignUp, CallFault::DropAfter);
+    let invited = w.post("/v1/sign-ups", invitation("sign_up", 1)).await.expect(201).json();
+    w.settle().await;
+    let same = w.post("/v1/sign-ups", invitation("sign_up", 1)).await.expect(200).json();
+    assert_eq!(invited["id"], same["id"], "one in flight");
+    let mut other = invitation("sign_up", 1);
+    other["person"]["cellphone"] = "13900000000".into();
+    assert_eq!(w.post("/v1/sign-ups", other).await.expect(409).json()["code"], "sign_up_exists");
+    w.run(minutes(4)).await;
+    assert_eq!((w.sign_up_state(&invited).await.as_str(), w.arrivals(Operation::SignUp).len()), ("in_doubt", 1));
+    // Then the identical call goes again after the quarantine, and one application stands.
+    w.run(hours(1)).await;
+    assert_eq!(w.sign_up_state(&invited).await, "waiting");
+    let sends = w.arrivals(Operation::SignUp);
+    assert_eq!((sends.len(), &sends[0].facts), (2, &sends[1].facts), "word for word");
+    w.run(hours(12)).await;
+    assert_eq!(w.sign_up_state(&invited).await, "signed");
+    w
+}
+
+pub(crate) async fn p51_batch_501_and_missing_row(db: Db) -> World {
+    const PEOPLE: u32 = 520;
+    let w = World::with(db, |setup| signs_after(setup, 30)).await;
+    // Given more people than one batch takes, whose callbacks say nothing that could be matched.
+    w.switch(|switches| switches.sign_up_callback = false);
+    let items: Vec<Value> = (1..=PEOPLE).map(|n| invitation("sign_up", n)).collect();
+    let taken = w.post("/v1/sign-ups", json!({ "items": items })).await.expect(200).json();
+    assert_eq!((&taken["created"], &taken["refused"]), (&json!(PEOPLE), &json!(0)));
+    w.settle().await;
+    // When the provider refuses a whole batch once, as it would for one wrong row.
+    w.provider_refuses(Operation::QuerySignUpBatch, "0002");
+    w.run(minutes(15)).await;
+    // Then everybody is found, in a handful of calls, each under a number of its own.
+    assert_eq!(w.all("/v1/sign-ups?state=signed").await.len(), PEOPLE as usize);
+    let batches = w.arrivals(Operation::QuerySignUpBatch);
+    let numbers: BTreeSet<&String> = batches.iter().map(|call| &call.id).collect();
+    assert_eq!(numbers.len(), batches.len(), "a batch_no is never used again");
+    assert!((3..=8).contains(&batches.len()), "{} calls for {PEOPLE} people", batches.len());
+    w
+}
+
+impl World {
+    async fn sign_up_state(&self, sign_up: &Value) -> String {
+        let shown = self.get(&format!("/v1/sign-ups/{}", text(&sign_up["id"]))).await.expect(200).json();
+        text(&shown["state"]).to_owned()
+    }
+}
