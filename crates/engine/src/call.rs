@@ -6,7 +6,7 @@ use crate::lanes::Breaker;
 use crate::seat;
 use domain::effect::EffectClass;
 use domain::planted::{Bug, planted};
-use domain::{Person, Request, Time, Verdict};
+use domain::{InstanceId, Person, Request, Time, Verdict};
 use metrics::histogram;
 use providers::{Ask, Sent};
 use std::ops::ControlFlow::{self, Break, Continue};
@@ -25,6 +25,13 @@ pub(crate) struct Outcome {
     pub(crate) sent_at: Moment,
     /// A gate of ours was shut: the provider has not been asked.
     pub(crate) shut: bool,
+}
+
+/// Where the bytes of a call are kept: under which machine, by which name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept {
+    by: InstanceId,
+    exchange: Uuid,
 }
 
 impl Outcome {
@@ -156,13 +163,13 @@ impl<'a> Drive<'a> {
         Outcome { sent, sent_at, shut: shut.load(Ordering::SeqCst) }
     }
 
-    /// `kept` is the exchange whose bytes another machine keeps, or from now on this one.
+    /// `kept` are the bytes that another machine keeps, or from now on this one.
     pub(crate) async fn take_outcome(
         &mut self,
         request: &Request,
         changes: bool,
         outcome: Outcome,
-        kept: &mut Option<Uuid>,
+        kept: &mut Option<Kept>,
     ) -> ControlFlow<End> {
         let Outcome { sent, sent_at, shut } = outcome;
         let word = sent.verdict.word();
@@ -181,7 +188,8 @@ impl<'a> Drive<'a> {
                 self.sent |= changes;
                 let Moment { business, real } = sent_at;
                 if let Some(exchange) = sent.exchange {
-                    *kept = Some(self.draft.exchanged(&self.row, exchange, word, business));
+                    let exchange = self.draft.exchanged(&self.row, exchange, word, business);
+                    *kept = Some(Kept { by: self.row.id, exchange });
                 }
                 // What an answer shows is as old as its question (*f*, S-C): it may tell of that moment, however late it comes.
                 let answered = self.machine.answered(request, business, verdict, &Cx { real, ..self.seat.cx() });
@@ -189,7 +197,9 @@ impl<'a> Drive<'a> {
                     // Parked in doubt, so that nobody sends it again without asking first.
                     self.lose_outcome();
                 }
-                self.take(answered, "call", *kept);
+                // Whoever reads the history finds the bytes of a shared call beside that machine.
+                let elsewhere = kept.filter(|kept| kept.by != self.row.id).map(|kept| format!("call of {}", kept.by));
+                self.take(answered, elsewhere.as_deref().unwrap_or("call"), kept.map(|kept| kept.exchange));
                 Continue(())
             }
         }

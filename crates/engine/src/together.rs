@@ -5,7 +5,7 @@
 //! until that row stands alone. Only questions are shared: an effect has one machine.
 
 use crate::Engine;
-use crate::call::{Outcome, tell_breaker};
+use crate::call::{Kept, Outcome, tell_breaker};
 use crate::drive::{Drive, End};
 use crate::finish::load;
 use crate::lanes::Permit;
@@ -126,7 +126,7 @@ impl<'a> Drive<'a> {
 
 impl Asker<'_> {
     /// The outcome of a call that another machine made.
-    async fn take(&mut self, outcome: Outcome, kept: &mut Option<Uuid>) {
+    async fn take(&mut self, outcome: Outcome, kept: &mut Option<Kept>) {
         if let Break(end) = self.drive.take_outcome(&self.request, false, outcome, kept).await {
             self.ended = Some(end);
         }
