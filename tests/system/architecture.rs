@@ -17,7 +17,10 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("api", &["domain", "workflows", "store", "engine"]),
     ("console", &["domain", "api"]),
     ("simulator", &["domain"]),
-    ("levee", &["domain", "workflows", "providers", "documents", "store", "engine", "worker", "api", "console", "simulator"]),
+    (
+        "levee",
+        &["domain", "workflows", "providers", "documents", "store", "engine", "worker", "api", "console", "simulator"],
+    ),
     ("system-tests", &[]),
     // A disk for tests, below everything: it knows SQLite's calls and nothing of ours.
     ("powercut", &[]),

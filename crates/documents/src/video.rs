@@ -82,8 +82,9 @@ impl Walk {
     }
 
     pub(crate) fn finish(self) -> Result<(), Invalid> {
-        let between = self.skip == 0 && self.head.is_empty();
-        if self.ended() && (between || self.open) { Ok(()) } else { Err(truncated()) }
+        let spare = self.open || self.container == Container::Mp4;
+        let between = self.skip == 0 && (spare || self.head.is_empty());
+        if self.ended() && between { Ok(()) } else { Err(truncated()) }
     }
 
     /// Whether all that a player needs was seen to its end, or announced to the end of the file.

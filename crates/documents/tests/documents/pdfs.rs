@@ -10,7 +10,7 @@ use std::sync::Arc;
 const ACCEPT: Accept = Accept { picture: None, pdf: Some(10_000_000), video: None };
 
 fn code(bytes: &[u8]) -> String {
-    inspect(&ACCEPT, bytes).unwrap_err().code
+    inspect(&ACCEPT, bytes).expect_err("a refusal").code
 }
 
 fn locked(user_password: &str) -> Vec<u8> {
@@ -26,8 +26,8 @@ fn locked(user_password: &str) -> Vec<u8> {
         user_password,
         permissions: Permissions::PRINTABLE,
     };
-    let state = EncryptionState::try_from(version).unwrap();
-    document.encrypt(&state).unwrap();
+    let state = EncryptionState::try_from(version).expect("a key");
+    document.encrypt(&state).expect("encrypt a PDF");
     samples::written(&mut document)
 }
 

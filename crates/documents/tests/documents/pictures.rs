@@ -6,7 +6,7 @@ use documents::{Accept, Inspected, Kind, inspect};
 const ACCEPT: Accept = Accept { picture: Some(20_000_000), pdf: None, video: None };
 
 fn code(bytes: &[u8]) -> String {
-    inspect(&ACCEPT, bytes).unwrap_err().code
+    inspect(&ACCEPT, bytes).expect_err("a refusal").code
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn more_scans_than_any_encoder_makes_are_refused() {
 /// The header of one, its sides exchanged.
 fn jpeg_claiming(width: u16, height: u16) -> Vec<u8> {
     let mut jpeg = samples::jpeg(&samples::page(60, 40, 6, 0), 85);
-    let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("a frame");
     jpeg[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
     jpeg[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
     jpeg

@@ -16,7 +16,7 @@ pub(crate) fn page(width: u32, height: u32, text: u32, grain: u8) -> RgbImage {
         // Words of strokes of two widths; a space after each.
         let in_line = y % (text * 2) < text;
         let word = (x / (text * 4)).wrapping_mul(2_654_435_761).wrapping_add(y / (text * 2)) % 7;
-        let stroke = (x / (text / 6).max(1) + word) % 3 == 0 && x % (text * 4) < text * 3;
+        let stroke = (x / (text / 6).max(1) + word).is_multiple_of(3) && x % (text * 4) < text * 3;
         let ink: u8 = if inside && in_line && stroke { 40 } else { 225 };
         let grained = ink.saturating_sub((noise % (u32::from(grain) + 1)) as u8);
         Rgb([grained, grained.saturating_sub(6), grained.saturating_sub(18)])
@@ -36,10 +36,10 @@ fn encoded(picture: &RgbImage, quality: u8, exif: Option<Vec<u8>>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = JpegEncoder::new_with_quality(&mut bytes, quality);
     if let Some(exif) = exif {
-        encoder.set_exif_metadata(exif).unwrap();
-        encoder.set_icc_profile(b"a profile with a serial number".to_vec()).unwrap();
+        encoder.set_exif_metadata(exif).expect("EXIF can be written");
+        encoder.set_icc_profile(b"a profile with a serial number".to_vec()).expect("a profile can be written");
     }
-    encoder.encode_image(picture).unwrap();
+    encoder.encode_image(picture).expect("encode a JPEG");
     bytes
 }
 
@@ -62,7 +62,7 @@ fn exif(orientation: u8) -> Vec<u8> {
 pub(crate) fn png(picture: &RgbImage) -> Vec<u8> {
     let mut bytes = Vec::new();
     let (width, height) = picture.dimensions();
-    PngEncoder::new(&mut bytes).write_image(picture, width, height, ExtendedColorType::Rgb8).unwrap();
+    PngEncoder::new(&mut bytes).write_image(picture, width, height, ExtendedColorType::Rgb8).expect("encode a PNG");
     bytes
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn document(pages: usize, catalog: Dictionary) -> Document {
             document.add_object(page).into()
         })
         .collect();
-    let count = i64::try_from(pages).unwrap();
+    let count = i64::try_from(pages).expect("few pages");
     document.objects.insert(tree, dictionary! { "Type" => "Pages", "Kids" => kids, "Count" => count }.into());
     let mut root = dictionary! { "Type" => "Catalog", "Pages" => tree };
     root.extend(&catalog);
@@ -121,7 +121,7 @@ pub(crate) fn pdf(pages: usize) -> Vec<u8> {
 
 pub(crate) fn written(document: &mut Document) -> Vec<u8> {
     let mut bytes = Vec::new();
-    document.save_to(&mut bytes).unwrap();
+    document.save_to(&mut bytes).expect("write a PDF");
     bytes
 }
 
