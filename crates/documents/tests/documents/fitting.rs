@@ -72,9 +72,9 @@ fn where_it_was_taken_is_gone_even_when_it_fits_already() {
 
 #[test]
 fn a_limit_is_met_as_the_provider_counts() {
-    let photo = samples::jpeg(&samples::page(1600, 1200, 40, 24), 92);
+    let photo = samples::jpeg(&samples::page(2400, 1800, 60, 24), 92);
     let mut sizes = Vec::new();
-    for bytes in [160_000, 199_999, 200_001, 400_000] {
+    for bytes in [120_000, 199_999, 200_000, 200_001, 600_000] {
         for basis in [Basis::Raw, Basis::Base64] {
             let fitted = fit(&photo, &Limit { bytes, basis, floor: Floor::LEGIBLE }).unwrap();
             let counted = match basis {
@@ -89,7 +89,7 @@ fn a_limit_is_met_as_the_provider_counts() {
             sizes.push((fitted.jpeg.len(), fitted.width));
         }
     }
-    assert!(sizes[0].1 < sizes[6].1, "more room, more pixels: {sizes:?}");
+    assert!(sizes[0].1 < sizes[8].1, "more room, more pixels: {sizes:?}");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn what_would_fit_only_illegibly_is_for_a_person() {
 
 #[test]
 fn the_floor_is_never_passed() {
-    let photo = samples::jpeg(&samples::page(1600, 1200, 22, 40), 92);
+    let photo = samples::jpeg(&samples::page(2400, 1800, 30, 40), 92);
     let floor = Floor { long_edge: 900, quality: 45, text_height: 14 };
     let mut refused = 0;
     for kilobytes in [20, 40, 60, 80, 120, 160, 240] {
@@ -154,7 +154,7 @@ fn the_floor_is_never_passed() {
 
 #[test]
 fn the_height_of_text_is_measured() {
-    for (width, height, text) in [(1200, 900, 12), (1200, 1600, 24), (2800, 1000, 30), (1200, 900, 60)] {
+    for (width, height, text) in [(1200, 900, 12), (2000, 2600, 24), (3000, 2000, 30), (3000, 4000, 60)] {
         let photo = samples::jpeg(&samples::page(width, height, text, 12), 88);
         let roomy = Limit { bytes: 50_000_000, basis: Basis::Raw, floor: LOOSE };
         let TextHeight { px, measured } = fit(&photo, &roomy).unwrap().text;
@@ -192,24 +192,19 @@ fn what_is_no_picture_is_refused() {
 #[ignore = "a measurement: time and memory of a phone's photo"]
 fn twelve_megapixels() {
     let photo = samples::phone_jpeg(&samples::page(4000, 3000, 60, 24), 92, 6);
-    let began = processor_ns();
+    let began = std::time::Instant::now();
     let fitted = fit(&photo, &LIMIT).unwrap();
-    let took = processor_ns() - began;
+    let took = began.elapsed();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
     println!(
-        "{} KB in {} ms of processor: {}×{}, quality {}, text {} px, {} characters of base64; process {peak}",
+        "{} KB in {} ms: {}×{}, quality {}, text {} px, {} characters of base64; process {peak}",
         photo.len() / 1000,
-        took / 1_000_000,
+        took.as_millis(),
         fitted.width,
         fitted.height,
         fitted.quality,
         fitted.text.px,
         fitted.counted,
     );
-}
-
-fn processor_ns() -> u64 {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    told.split(' ').next().and_then(|spent| spent.parse().ok()).unwrap_or_default()
 }
