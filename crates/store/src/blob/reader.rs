@@ -49,7 +49,7 @@ impl Store {
         Ok(Some(BlobReader { store: self.clone(), info: kept.info, key, source, n: 0, digest: Sha256::new() }))
     }
 
-    async fn blob_part(&self, blob: Uuid, n: u64) -> Result<Option<Vec<u8>>> {
+    async fn blob_part(&self, blob: Uuid, n: u64) -> Result<Option<(Vec<u8>, bool)>> {
         match &self.inner {
             Inner::Sql(sql) => sql.blob_part(blob, n).await,
             Inner::Memory(memory) => Ok(memory.lock().blob_part(blob, n)),
@@ -75,7 +75,10 @@ impl BlobReader {
             Source::Database => self.store.blob_part(self.info.id, self.n).await?,
             Source::Folder(file) => sealed_in(file, &part, size).await?,
         };
-        let Some(sealed) = sealed else { return Err(self.gone(part.corrupt()).await) };
+        let Some((sealed, more)) = sealed else { return Err(self.gone(part.corrupt()).await) };
+        if part.last && more {
+            return Err(part.corrupt());
+        }
         let plain = part.open(&self.key, &sealed)?;
         if plain.len() as u64 != size {
             return Err(part.corrupt());
@@ -98,8 +101,8 @@ impl BlobReader {
     }
 }
 
-/// A part in its file; `None` if the file ends before it does, an error if it goes on after the last.
-async fn sealed_in(file: &mut File, part: &Part<'_>, plain_size: u64) -> Result<Option<Vec<u8>>> {
+/// A part in its file, and whether more comes behind it; `None` if the file ends before it does.
+async fn sealed_in(file: &mut File, part: &Part<'_>, plain_size: u64) -> Result<Option<(Vec<u8>, bool)>> {
     let size = usize::try_from(plain_size).map_err(|_| part.corrupt())? + crate::vault::SEAL;
     let mut sealed = vec![0; size];
     // Sought each time: a read that nobody waited for may have moved on.
@@ -109,10 +112,8 @@ async fn sealed_in(file: &mut File, part: &Part<'_>, plain_size: u64) -> Result<
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(error) => return Err(unavailable(error)),
     }
-    if part.last && file.read(&mut [0]).await.map_err(unavailable)? != 0 {
-        return Err(part.corrupt());
-    }
-    Ok(Some(sealed))
+    let more = file.read(&mut [0]).await.map_err(unavailable)? != 0;
+    Ok(Some((sealed, more)))
 }
 
 pub(super) fn unavailable(error: std::io::Error) -> Error {

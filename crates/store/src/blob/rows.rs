@@ -22,9 +22,13 @@ impl Sql {
         self.exec(sql, vec![blob.into(), number(n), sealed.into()]).await.map(|_| ())
     }
 
-    pub(super) async fn blob_part(&self, blob: Uuid, n: u64) -> Result<Option<Vec<u8>>> {
-        let sql = "-- blob_part.get\nselect blob as id, sealed from blob_part where blob = $1 and n = $2";
-        self.one(sql, vec![blob.into(), number(n)]).await?.map(|row| row.get("sealed")).transpose()
+    /// A sealed part, and whether more come behind it.
+    pub(super) async fn blob_part(&self, blob: Uuid, n: u64) -> Result<Option<(Vec<u8>, bool)>> {
+        let sql = "-- blob_part.get\nselect blob as id, sealed, (select max(n) from blob_part where blob = $1) as highest from blob_part \
+                   where blob = $1 and n = $2";
+        let row = self.one(sql, vec![blob.into(), number(n)]).await?;
+        row.map(|row| Ok((row.get("sealed")?, row.get::<i64>("highest")? > i64::try_from(n).unwrap_or(i64::MAX))))
+            .transpose()
     }
 
     pub(super) async fn blob(&self, tenant: &str, id: Uuid) -> Result<Option<Kept>> {

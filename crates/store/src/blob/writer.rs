@@ -163,3 +163,33 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use domain::Time;
+
+    #[tokio::test]
+    async fn p64_a_video_is_never_in_memory_as_a_whole() {
+        for fresh in [testing::sqlite().await, testing::postgres().await] {
+            let new = NewBlob {
+                media: "video".into(),
+                class: "identity".into(),
+                keep_until: None,
+                most: 16 << 20,
+                at: Time::from_millis(0),
+            };
+            let mut writer = fresh.store.blob_writer("acme", new).await.unwrap();
+            let chunk = vec![7; 100_000];
+            for _ in 0..30 {
+                writer.write(&chunk).await.unwrap();
+                assert!(writer.plain.len() <= PART && writer.plain.capacity() == PART, "one part, in the same place");
+            }
+            // What it has sealed is in the database by now, part by part: nothing waits for the end.
+            let rest = writer.size - writer.parts * PART as u64;
+            assert_eq!(rest, writer.plain.len() as u64);
+            assert_eq!(writer.finish().await.unwrap().size, 3_000_000);
+        }
+    }
+}

@@ -12,8 +12,9 @@ impl World {
         self.blob_parts.entry((blob, n)).or_insert(sealed);
     }
 
-    pub(crate) fn blob_part(&self, blob: Uuid, n: u64) -> Option<Vec<u8>> {
-        self.blob_parts.get(&(blob, n)).cloned()
+    pub(crate) fn blob_part(&self, blob: Uuid, n: u64) -> Option<(Vec<u8>, bool)> {
+        let sealed = self.blob_parts.get(&(blob, n))?.clone();
+        Some((sealed, self.blob_parts.range((blob, n + 1)..=(blob, u64::MAX)).next().is_some()))
     }
 
     pub(crate) fn blob(&self, tenant: &str, id: Uuid) -> Option<Kept> {

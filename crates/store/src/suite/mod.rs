@@ -9,6 +9,8 @@ mod rules;
 pub(crate) mod cases;
 pub(crate) mod office;
 mod people;
+mod blobs;
+mod blobs_lost;
 mod audits;
 mod watch;
 mod schema;
