@@ -108,7 +108,8 @@ impl Store {
         }
     }
 
-    /// Destroys a blob's key and content, audited in the same transaction; whether it was there to be shredded.
+    /// Destroys a blob's key and content, audited in the same transaction; whether it was there to be shredded. Copies of the database
+    /// made before (backups, archived logs) still hold the wrapped key: they must not outlive what the class promises.
     pub async fn shred(&self, tenant: &str, id: Uuid, order: Shred) -> Result<bool> {
         let shredded = match &self.inner {
             Inner::Sql(sql) => sql.shred_blob(tenant, id, order).await?,

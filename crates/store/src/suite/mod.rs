@@ -11,6 +11,8 @@ pub(crate) mod office;
 mod people;
 mod blobs;
 mod blobs_lost;
+#[cfg(feature = "failpoints")]
+mod blobs_crash;
 mod audits;
 mod watch;
 mod schema;
