@@ -7,7 +7,7 @@ use providers::AccountConfig;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// Everything a deployment can say. A missing key has the default given here; an unknown one is refused.
@@ -16,6 +16,7 @@ use std::str::FromStr;
 pub(crate) struct Config {
     pub(crate) server: Server,
     pub(crate) database: Database,
+    pub(crate) blobs: Blobs,
     pub(crate) engine: Engine,
     pub(crate) security: Security,
     pub(crate) accounts: BTreeMap<String, AccountConfig>,
@@ -53,6 +54,13 @@ pub(crate) struct Database {
     /// Connections of this process.
     #[serde(deserialize_with = "parsed")]
     pub(crate) pool_size: u32,
+}
+
+/// Pictures, documents and videos: in the database, or, where they would make it large, in a folder that all processes share.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Blobs {
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// Real time.
@@ -115,6 +123,12 @@ impl Default for Database {
     }
 }
 
+impl Blobs {
+    pub(crate) fn place(&self) -> store::Blobs {
+        self.folder.clone().map_or(store::Blobs::Database, store::Blobs::Folder)
+    }
+}
+
 impl Default for Engine {
     fn default() -> Self {
         Self { lease_seconds: None, call_timeout_seconds: None, concurrency: 64 }
@@ -160,6 +174,9 @@ impl Config {
         }
         if !(1..=MAX_SPEED_MILLI).contains(&self.dev.clock_speed) {
             bail!("dev.clock_speed must lie between 0.001 and 10000");
+        }
+        if self.blobs.folder.as_ref().is_some_and(|folder| !folder.is_absolute()) {
+            bail!("blobs.folder must be an absolute path: every process must find the same folder");
         }
         match self.policies.keys().find(|name| !self.accounts.contains_key(*name)) {
             Some(account) => bail!("policies.{account}: there is no account of that name"),
@@ -351,12 +368,23 @@ mod tests {
         #[test]
         fn whatever_stands_in_the_file_is_a_configuration_or_a_refusal(
             text in ".{0,200}",
-            section in proptest::sample::select(vec!["server", "database", "engine", "security", "accounts.main", "policies.main", "params", "dev"]),
-            key in proptest::sample::select(vec!["listen", "roles", "url", "pool_size", "lease_seconds", "master_key", "provider", "secret", "margin", "clock_speed", "epoch"]),
+            section in proptest::sample::select(vec!["server", "database", "blobs", "engine", "security", "accounts.main", "policies.main", "params", "dev"]),
+            key in proptest::sample::select(vec!["listen", "roles", "url", "folder", "pool_size", "lease_seconds", "master_key", "provider", "secret", "margin", "clock_speed", "epoch"]),
             value in proptest::prop_oneof![".{0,20}", "-?[0-9]{1,25}", "-?[0-9]{1,5}\\.[0-9e]{1,9}", "\\[.{0,9}\\]", "\"[^\"]{0,40}\"", "nan|inf|-inf|true"],
         ) {
             proptest::prop_assume!(!text.contains("file:") && !value.contains("file:"));
             let _ = (read(&text), read(&format!("[{section}]\n{key} = {value}\n")));
+        }
+    }
+
+    #[test]
+    fn blobs_lie_in_the_database_unless_a_folder_is_named() {
+        assert_eq!(read("").unwrap().blobs.place(), store::Blobs::Database);
+        let named = read("[blobs]\nfolder = \"/srv/levee/blobs\"\n").unwrap();
+        assert_eq!(named.blobs.place(), store::Blobs::Folder("/srv/levee/blobs".into()));
+        for wrong in ["blobs", ""] {
+            let why = read(&format!("[blobs]\nfolder = \"{wrong}\"\n")).unwrap_err().to_string();
+            assert!(why.contains("blobs.folder"), "{why}");
         }
     }
 

@@ -33,6 +33,7 @@ pub(crate) async fn store(config: &Config, access: Access, clock: &Clock) -> Res
         pool_size: config.database.pool_size,
         clock: clock.clone(),
         exclusive: access == Access::Server,
+        blobs: config.blobs.place(),
     };
     Store::connect(&config.database.url, options).await.context("open the database")
 }

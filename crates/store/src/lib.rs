@@ -29,6 +29,7 @@ mod record;
 mod batch;
 mod person;
 mod keys;
+mod blob;
 mod lanes;
 mod watch;
 mod audits;
@@ -42,6 +43,7 @@ pub mod testing;
 mod suite;
 
 pub use beside::Beside;
+pub use blob::{BlobInfo, BlobReader, BlobUse, BlobWriter, Blobs, NewBlob, Shred};
 pub use cases::{CaseChange, CaseStep};
 pub(crate) use door::Seats;
 pub use door::TakenIn;
@@ -66,6 +68,7 @@ use vault::Vault;
 pub struct Store {
     inner: Inner,
     trouble: Option<Arc<dyn Trouble>>,
+    blobs: Arc<Blobs>,
 }
 
 #[derive(Clone)]
@@ -87,6 +90,8 @@ pub struct Options {
     pub clock: Clock,
     /// Take the instance lock of an SQLite file and expire its claims; off for tools that only read beside a server.
     pub exclusive: bool,
+    /// Where new blobs are put; those put elsewhere before are still read there.
+    pub blobs: Blobs,
 }
 
 /// Which database a store runs on.
@@ -100,12 +105,14 @@ pub enum Kind {
 impl Store {
     /// Opens `sqlite://PATH`, `postgres://…` or `memory:`, and refuses a database that may lose what it acknowledged (faults.md §2.3).
     pub async fn connect(url: &str, options: Options) -> Result<Store> {
+        options.blobs.check()?;
+        let blobs = Arc::new(options.blobs.clone());
         let inner = match url.split_once(':').map_or("", |(scheme, _)| scheme) {
             "memory" => Inner::Memory(Memory::new(&options)),
             "sqlite" | "postgres" | "postgresql" => Inner::Sql(Sql::connect(url, &options).await?),
             _ => return Err(Error::Refused("database.url must begin with sqlite://, postgres:// or memory:".into())),
         };
-        Ok(Store { inner, trouble: None })
+        Ok(Store { inner, trouble: None, blobs })
     }
 
     /// Brings the schema up to what this program knows.

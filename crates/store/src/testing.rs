@@ -5,7 +5,7 @@
 
 use crate::database::Sql;
 use crate::sql::{Conn, Pool};
-use crate::{Inner, Options, Store};
+use crate::{Blobs, Inner, Options, Store};
 use domain::clock::{Pace, host_time};
 use domain::{Clock, Time};
 use sqlx::ConnectOptions;
@@ -45,7 +45,7 @@ pub enum Lost {
 
 /// Options as tests want them: a fixed master key, unsafe durability accepted.
 pub fn options(clock: Clock) -> Options {
-    Options { master_key: [7; 32], dev: true, pool_size: 6, clock, exclusive: true }
+    Options { master_key: [7; 32], dev: true, pool_size: 6, clock, exclusive: true, blobs: Blobs::Database }
 }
 
 /// A running clock at the host's time.

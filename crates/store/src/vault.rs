@@ -23,6 +23,8 @@ const VERSION: u8 = 1;
 const AES_256_GCM: u8 = 1;
 const HEADER: usize = 6;
 const NONCE: usize = 12;
+/// How much longer a sealed value is than the plain one: header, nonce and tag.
+pub(crate) const SEAL: usize = HEADER + NONCE + 16;
 /// Data keys are fetched again after this long (F109).
 const CACHED: Duration = Duration::from_secs(15 * 60);
 
@@ -39,7 +41,7 @@ impl Place<'_> {
         [self.tenant, self.table, self.column, &self.row.to_string()].join("\u{1f}").into_bytes()
     }
 
-    fn corrupt(&self) -> Error {
+    pub(crate) fn corrupt(&self) -> Error {
         Error::Corrupt { table: self.table.into(), id: self.row.to_string(), column: self.column.into() }
     }
 }
@@ -49,6 +51,9 @@ pub(crate) struct Keys {
     data: Key,
     index: Key,
 }
+
+/// The key of one blob's content: drawn for it alone, so that destroying it destroys the content and nothing else.
+pub(crate) struct DataKey(Key);
 
 /// The keys that never rotate: provider ids and fingerprints follow from them for ever.
 struct Roots {
@@ -118,6 +123,12 @@ impl Vault {
         key.map(Zeroizing::new).ok_or_else(wrong)
     }
 
+    /// A tenant's keys where none are kept, beside [`Self::derived`].
+    pub(crate) fn derived_keys(&self, tenant: &str) -> Arc<Keys> {
+        let key = |name: &str| Zeroizing::new(mac(&self.master, &[name, tenant]));
+        Arc::new(Keys { data: key("key/data"), index: key("key/index") })
+    }
+
     pub(crate) fn cached(&self, tenant: &str) -> Option<Arc<Keys>> {
         let tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         tenants.get(tenant).filter(|(since, _)| since.elapsed() < CACHED).map(|(_, keys)| keys.clone())
@@ -142,9 +153,33 @@ impl Keys {
         open(&self.data, &place.aad(), sealed).ok_or_else(|| place.corrupt())
     }
 
+    /// The form in which the database keeps a blob's key.
+    pub(crate) fn wrap(&self, place: &Place<'_>, key: &DataKey) -> Vec<u8> {
+        self.seal(place, key.0.as_ref())
+    }
+
+    pub(crate) fn unwrap(&self, place: &Place<'_>, wrapped: &[u8]) -> Result<DataKey> {
+        let key = Zeroizing::new(self.open(place, wrapped)?);
+        <[u8; 32]>::try_from(key.as_slice()).map(|key| DataKey(Zeroizing::new(key))).map_err(|_| place.corrupt())
+    }
+
     /// 128 bits of a keyed digest, one key per field (blind index).
     pub(crate) fn blind(&self, field: &str, value: &str) -> String {
         hex::encode(&mac(&derive(&self.index, field), &[value])[..16])
+    }
+}
+
+impl DataKey {
+    pub(crate) fn draw() -> Self {
+        Self(Zeroizing::new(random::<32>()))
+    }
+
+    pub(crate) fn seal(&self, place: &Place<'_>, plain: &[u8]) -> Vec<u8> {
+        seal(&self.0, &place.aad(), plain)
+    }
+
+    pub(crate) fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Vec<u8>> {
+        open(&self.0, &place.aad(), sealed).ok_or_else(|| place.corrupt())
     }
 }
 

@@ -112,7 +112,14 @@ impl World {
 
     pub(super) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let clock = Clock::manual(Time::parse("2026-01-05T10:00:00+08:00").unwrap());
-        let options = Options { master_key: [7; 32], dev: true, pool_size: 4, clock: clock.clone(), exclusive: true };
+        let options = Options {
+            master_key: [7; 32],
+            dev: true,
+            pool_size: 4,
+            clock: clock.clone(),
+            exclusive: true,
+            blobs: store::Blobs::Database,
+        };
         let store = Store::connect("memory:", options).await.unwrap();
         store.migrate().await.unwrap();
         let client = Client {

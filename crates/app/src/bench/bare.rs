@@ -68,7 +68,14 @@ pub(super) async fn serve(bare: &super::Bare) -> Result<ExitCode> {
 async fn engine(url: String, database: &str, concurrency: usize) -> Result<Engine> {
     let clock = wiring::host_clock();
     // Unsafe durability settings are refused here as in the product.
-    let options = Options { master_key: [7; 32], dev: false, pool_size: 16, clock: clock.clone(), exclusive: true };
+    let options = Options {
+        master_key: [7; 32],
+        dev: false,
+        pool_size: 16,
+        clock: clock.clone(),
+        exclusive: true,
+        blobs: store::Blobs::Database,
+    };
     let store = Store::connect(database, options).await.context("open the database")?;
     store.migrate().await.context("migrate the schema")?;
     clock.sync(store.time().await.context("read the clock")?, store.pace().await.context("read the pace")?);

@@ -102,7 +102,14 @@ pub(super) fn one(plan: &Plan, database: &str, aloud: bool) -> Result<Outcome> {
     let begin = Time::parse(BEGINS[seed % BEGINS.len()]).context("read the beginning")?;
     let clock = Clock::manual(begin);
     runtime.block_on(async {
-        let options = Options { master_key: [7; 32], dev: true, pool_size: 4, clock: clock.clone(), exclusive: true };
+        let options = Options {
+            master_key: [7; 32],
+            dev: true,
+            pool_size: 4,
+            clock: clock.clone(),
+            exclusive: true,
+            blobs: store::Blobs::Database,
+        };
         let scratch = Scratch::open(database, options).await.context("make a scratch database")?;
         let world = World::new(plan.clone(), scratch.clone(), clock, aloud).await?;
         let outcome = world.run().await;

@@ -167,8 +167,14 @@ impl Office {
     async fn open(transport: &Transport) -> Self {
         let world = World::new(transport, 20).await;
         let clock = world.clock.clone();
-        let options =
-            store::Options { master_key: [7; 32], dev: true, pool_size: 1, clock: clock.clone(), exclusive: true };
+        let options = store::Options {
+            master_key: [7; 32],
+            dev: true,
+            pool_size: 1,
+            clock: clock.clone(),
+            exclusive: true,
+            blobs: store::Blobs::Database,
+        };
         let store = Store::connect("memory:", options).await.unwrap();
         store.migrate().await.unwrap();
         let engine = engine(&world, &store, PATIENT);

@@ -72,7 +72,8 @@ pub(crate) async fn begin(path: &Path) {
 }
 
 async fn open(path: &Path, clock: Clock) -> Store {
-    let options = Options { master_key: [7; 32], dev: true, pool_size: 2, clock, exclusive: true };
+    let options =
+        Options { master_key: [7; 32], dev: true, pool_size: 2, clock, exclusive: true, blobs: store::Blobs::Database };
     Store::connect(&format!("sqlite://{}", path.display()), options).await.expect("open the database")
 }
 

@@ -73,8 +73,14 @@ impl World {
     }
 
     pub(crate) async fn running(rules: Rules, url: &str, clock: Clock) -> Self {
-        let options =
-            store::Options { master_key: [7; 32], dev: true, pool_size: 4, clock: clock.clone(), exclusive: true };
+        let options = store::Options {
+            master_key: [7; 32],
+            dev: true,
+            pool_size: 4,
+            clock: clock.clone(),
+            exclusive: true,
+            blobs: store::Blobs::Database,
+        };
         let store = Store::connect(url, options).await.unwrap();
         store.migrate().await.unwrap();
         let provider = Arc::new(Provider::default());

@@ -9,11 +9,13 @@ mod records;
 mod cases;
 mod batch;
 mod office;
+mod blobs;
 mod watch;
 mod audits;
 #[cfg(test)]
 mod broken;
 
+use crate::blob::Kept;
 use crate::vault::Vault;
 use crate::{
     ApiKey, BatchRow, Case, Entry, Exchange, Freeze, Instance, Letter, Options, PermitRow, Result, Schedule, Task,
@@ -23,6 +25,7 @@ use domain::record::Decision;
 use domain::{Clock, InstanceId, Person, Time};
 use due::Machines;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use table::Table;
 use uuid::Uuid;
@@ -76,6 +79,9 @@ pub(crate) struct World {
     lanes: Table<String, Lane>,
     schedules: Table<String, Schedule>,
     ticks: Table<(String, Time), ()>,
+    blobs: Table<(String, Uuid), Kept>,
+    /// Never taken back: without their blob's row they are nothing.
+    pub(crate) blob_parts: BTreeMap<(Uuid, u64), Vec<u8>>,
 }
 
 #[derive(Clone)]
@@ -183,6 +189,8 @@ impl World {
             lanes: Table::default(),
             schedules: Table::default(),
             ticks: Table::default(),
+            blobs: Table::default(),
+            blob_parts: BTreeMap::new(),
         }
     }
 

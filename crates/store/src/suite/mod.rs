@@ -9,6 +9,10 @@ mod rules;
 pub(crate) mod cases;
 pub(crate) mod office;
 mod people;
+mod blobs;
+mod blobs_lost;
+#[cfg(feature = "failpoints")]
+mod blobs_crash;
 mod audits;
 mod watch;
 mod schema;

@@ -176,8 +176,14 @@ impl<'p> OneDisk<'p> {
     async fn open(&mut self) -> Result<Option<Store>, Stop> {
         let url = format!("sqlite://{}?vfs={}", self.path().display(), self.vfs);
         // As the product runs: durability checked, the instance lock taken.
-        let options =
-            Options { master_key: [7; 32], dev: false, pool_size: 3, clock: self.clock.clone(), exclusive: true };
+        let options = Options {
+            master_key: [7; 32],
+            dev: false,
+            pool_size: 3,
+            clock: self.clock.clone(),
+            exclusive: true,
+            blobs: store::Blobs::Database,
+        };
         let opened = async {
             let store = Store::connect(&url, options).await?;
             let ready = async { store.migrate().await.and(store.check_schema().await) }.await;
