@@ -2,7 +2,8 @@
 //!
 //! Whoever wants such a call takes along what is due in its lane and wants the same. One call asks for all of them, and each hears
 //! what it would have heard alone. Where the provider refuses the whole because of one row, the call is made again for each half,
-//! until that row stands alone. Only questions are shared: an effect has one machine.
+//! until that row stands alone; a provider that refuses everything is not asked once for every row. Only questions are shared: an
+//! effect has one machine.
 
 use crate::Engine;
 use crate::call::{Kept, Outcome, tell_breaker};
@@ -16,6 +17,9 @@ use std::time::Duration;
 use store::Claimed;
 use uuid::Uuid;
 use workflows::book::Want;
+
+/// Calls in place of one that was refused, at most: enough to set two wrong rows of 500 apart. The rest hears the refusal.
+const CALLS_MAX: usize = 40;
 
 /// One machine of several, and what it asks.
 struct Asker<'a> {
@@ -57,7 +61,8 @@ impl<'a> Drive<'a> {
                 }
                 Err(delay) => Outcome::held(delay, self.engine.moment()),
             };
-            if matches!(outcome.sent.verdict, Verdict::Refused(_)) && group.len() > 1 {
+            let refused = matches!(outcome.sent.verdict, Verdict::Refused(_));
+            if refused && group.len() > 1 && calls + groups.len() < CALLS_MAX {
                 let half = group.split_off(group.len() / 2);
                 groups.extend([half, group]);
                 continue;
@@ -117,7 +122,10 @@ impl<'a> Drive<'a> {
             return None;
         }
         let machine = load(row).ok()?;
-        let drive = Drive::new(self.engine, row.clone(), machine, self.committer);
+        let mut drive = Drive::new(self.engine, row.clone(), machine, self.committer);
+        if row.claims >= 2 && drive.machine.found(&drive.seat.cx()).is_some() {
+            return None;
+        }
         let Want::Call(wanted) = drive.machine.want(&drive.seat.cx()) else { return None };
         let fits = wanted.operation() == request.operation() && drive.held_back(&wanted, false, lane).is_none();
         fits.then_some(Asker { drive, request: wanted, people: Vec::new(), ended: None })

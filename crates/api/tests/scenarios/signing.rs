@@ -119,6 +119,15 @@ pub(crate) async fn p51_batch_501_and_missing_row(db: Db) -> World {
     let numbers: BTreeSet<&String> = batches.iter().map(|call| &call.id).collect();
     assert_eq!(numbers.len(), batches.len(), "a batch_no is never used again");
     assert!((3..=8).contains(&batches.len()), "{} calls for {PEOPLE} people", batches.len());
+    // And one that refuses everything is not asked for every row apart.
+    let more: Vec<Value> = (PEOPLE + 1..=PEOPLE + 100).map(|n| invitation("sign_up", n)).collect();
+    w.post("/v1/sign-ups", json!({ "items": more })).await.expect(200);
+    w.settle().await;
+    w.provider_refuses_all(Operation::QuerySignUpBatch, "0002");
+    w.run(minutes(6)).await;
+    let refused = w.arrivals(Operation::QuerySignUpBatch).len() - batches.len();
+    assert!((20..=42).contains(&refused), "{refused} calls");
+    assert_eq!(w.all("/v1/sign-ups?state=waiting").await.len(), 100, "a refused look says nothing");
     w
 }
 

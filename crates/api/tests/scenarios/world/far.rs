@@ -46,6 +46,13 @@ impl World {
         self.sim().script(script);
     }
 
+    /// Every call of this interface is refused with this code from now on.
+    pub(crate) fn provider_refuses_all(&self, operation: Operation, code: &str) {
+        let (id, fault, close_as) = (None, None, None);
+        let (operation, code) = (Some(operation), Some(code.into()));
+        self.sim().script(OladingScript { operation, id, times: u32::MAX, fault, code, close_as });
+    }
+
     /// The next order closes like this.
     pub(crate) fn order_closes(&self, how: CloseAs) {
         self.sim().script(OladingScript::close(how));
