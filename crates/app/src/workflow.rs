@@ -30,7 +30,7 @@ pub(crate) enum Workflow {
 }
 
 /// The processes whose timings are `[params]`.
-const LEVY: [&str; 2] = ["levy_order", "remit"];
+const TIMED: [&str; 3] = ["levy_order", "remit", "sign_up"];
 
 impl Workflow {
     pub(crate) fn run(self, out: &Output) -> Result<ExitCode> {
@@ -82,7 +82,7 @@ fn show(style: Style, entry: &Entry) -> String {
         .map(|(name, rest)| vec![(*name).to_owned(), if *rest { "rest" } else { "" }.to_owned()])
         .collect();
     let mut text = format!("{}\n\n{}", show::table(style, &["state", ""], &rows), (entry.matrix)());
-    if LEVY.contains(&entry.name) {
+    if TIMED.contains(&entry.name) {
         let params = Params::book();
         let row = |(name, param): (&String, &workflows::params::Bounded)| {
             vec![name.clone(), param.default.clone(), format!("{} … {}", param.min, param.max), param.about.clone()]
@@ -106,7 +106,7 @@ fn shown(entry: &Entry) -> Value {
     let arrow = |arrow: Arrow| json!({ "from": arrow.from, "to": arrow.to, "events": arrow.events });
     value["arrows"] = arrows::of(&(entry.mermaid)()).into_iter().map(arrow).collect();
     value["matrix"] = Value::from((entry.matrix)());
-    if LEVY.contains(&entry.name) {
+    if TIMED.contains(&entry.name) {
         let param = |(name, param): (String, workflows::params::Bounded)| {
             (name, json!({ "default": param.default, "min": param.min, "max": param.max, "about": param.about }))
         };
