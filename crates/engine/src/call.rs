@@ -82,7 +82,8 @@ impl<'a> Drive<'a> {
             Err(delay) => return Break(self.let_go(delay).await),
         };
         if request.operation().batch() > 1 {
-            return self.call_together(request, people, &lane, permit).await;
+            // Boxed: its state is large, and every drive would carry it on its stack.
+            return Box::pin(self.call_together(request, people, &lane, permit)).await;
         }
         let outcome = self.send(&request, &people, changes, 0).await;
         drop(permit);
