@@ -82,7 +82,6 @@ impl<'a> Drive<'a> {
             Err(delay) => return Break(self.let_go(delay).await),
         };
         if request.operation().batch() > 1 {
-            // Boxed: its state is large, and every drive would carry it on its stack.
             return Box::pin(self.call_together(request, people, &lane, permit)).await;
         }
         let outcome = self.send(&request, &people, changes, 0).await;

@@ -238,7 +238,8 @@ impl<'a> Drive<'a> {
                 self.take(recorded, "timer", None);
                 Continue(())
             }
-            Want::Call(request) => self.call(request).await,
+            // Boxed: a call's state is large, and whoever drives many at once would carry it for each.
+            Want::Call(request) => Box::pin(self.call(request)).await,
             Want::Release { after, limit } => self.release_rows(after, limit).await,
             Want::Wait(_) | Want::Ask(_) | Want::Rest => Break(self.finish().await),
         }
