@@ -11,7 +11,7 @@ use crate::{callbacks, confirming, creating, papers, paying, races, signing, sta
 
 /// Tells a story and holds its end against the oracle.
 async fn tell<Told: Future<Output = World>>(story: fn(Db) -> Told, db: Db) {
-    story(db).await.end().await;
+    Box::pin(story(db)).await.end().await;
 }
 
 macro_rules! scenarios {
