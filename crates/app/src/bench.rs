@@ -56,7 +56,7 @@ pub(crate) struct Bare {
     /// Seconds for each of PostgreSQL's own limits beside it; 0 leaves them out.
     #[arg(long, default_value_t = 10, value_name = "S")]
     floor_seconds: u64,
-    /// Rows driven at once by the server.
+    /// Rows driven at once by the server; with `--lane` besides those whose calls are under way.
     #[arg(long, default_value_t = 1024, value_name = "N")]
     concurrency: usize,
     /// Milliseconds that a group of several waits for more.

@@ -25,8 +25,9 @@ impl Engine {
     }
 
     fn claim_ask(&self, limit: usize, now: Moment) -> ClaimAsk {
-        let (closed_lanes, per_lane) = self.lanes.closed(&self.rules, now.real);
-        ClaimAsk { limit, closed_lanes, per_lane, lease: self.rules.lease, now: now.business }
+        let (closed_lanes, rooms) = self.lanes.rooms(&self.rules, now.real);
+        let per_lane = self.rules.default_limits.concurrency.max(1);
+        ClaimAsk { limit, closed_lanes, per_lane, rooms, lease: self.rules.lease, now: now.business }
     }
 
     /// What may be claimed at the door, by the transaction that makes it due. Nothing while this process stops, or does not know what

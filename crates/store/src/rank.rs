@@ -46,9 +46,10 @@ pub(crate) fn choose(mut due: Vec<Candidate>, ask: &ClaimAsk) -> Vec<Uuid> {
     let mut in_lane: BTreeMap<String, usize> = BTreeMap::new();
     let mut chosen: Vec<(bool, i64, usize, Uuid)> = Vec::new();
     for (class, _, candidate) in ranked {
+        let room = ask.room(&candidate.lane);
         let lane = in_lane.entry(candidate.lane).or_default();
         *lane += 1;
-        if *lane > ask.per_lane {
+        if *lane > room {
             continue;
         }
         let place = places.entry(class).or_default();

@@ -4,6 +4,7 @@ use domain::record::{OpenCase, Write};
 use domain::{InstanceId, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -115,10 +116,18 @@ pub struct ClaimAsk {
     pub closed_lanes: Vec<String>,
     /// Most rows of one lane in this claim.
     pub per_lane: usize,
+    /// Most rows of these lanes instead: each has its own room, so that a narrow lane narrows no other.
+    pub rooms: BTreeMap<String, usize>,
     /// From the database's own reading of real time: a claimer's clock may be off (F38).
     pub lease: Duration,
     /// Business time.
     pub now: Time,
+}
+
+impl ClaimAsk {
+    pub(crate) fn room(&self, lane: &str) -> usize {
+        self.rooms.get(lane).copied().unwrap_or(self.per_lane)
+    }
 }
 
 /// A row under a live claim: the write-ahead record of whatever its state wants.

@@ -64,7 +64,7 @@ pub(super) async fn serve(bare: &super::Bare) -> Result<ExitCode> {
     let listener = TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
     println!("listening on http://{}", listener.local_addr().context("read the address")?);
     let options = worker::Options {
-        concurrency: bare.concurrency,
+        concurrency: bare.lane.map_or(bare.concurrency, |_| engine.places(bare.concurrency)),
         group: bare.group,
         linger: Duration::from_millis(bare.linger),
         ..worker::Options::default()

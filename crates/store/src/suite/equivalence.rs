@@ -321,7 +321,14 @@ impl Side {
     }
 
     async fn claim(&self, business: Time, lease: Duration) -> Vec<Claimed> {
-        let ask = ClaimAsk { limit: 1000, closed_lanes: vec![], per_lane: 1000, lease, now: business };
+        let ask = ClaimAsk {
+            limit: 1000,
+            closed_lanes: vec![],
+            per_lane: 1000,
+            rooms: BTreeMap::new(),
+            lease,
+            now: business,
+        };
         self.fresh.store.claim(ask).await.unwrap()
     }
 

@@ -22,6 +22,7 @@ pub(crate) use audits::Sound;
 use domain::{InstanceId, Money, Time, ids};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// The start of a business day; tests count from here.
@@ -72,7 +73,7 @@ async fn put(fresh: &Fresh, new: NewInstance) -> InstanceId {
 const LEASE: std::time::Duration = std::time::Duration::from_secs(120);
 
 fn ask(business: Time) -> ClaimAsk {
-    ClaimAsk { limit: 100, closed_lanes: vec![], per_lane: 100, lease: LEASE, now: business }
+    ClaimAsk { limit: 100, closed_lanes: vec![], per_lane: 100, rooms: BTreeMap::new(), lease: LEASE, now: business }
 }
 
 async fn claim_all(fresh: &Fresh, business: Time) -> Vec<Claimed> {
