@@ -73,3 +73,21 @@ fn the_bare_workload_is_driven_from_outside_and_survives_a_kill(kind: Kind) {
     let times = said(&http, "/donetimes");
     assert!(times.contains("one ") && times.contains("two "), "{times}");
 }
+
+/// Every part of it, in small: that each comes to its end, and that its figures are there.
+#[test]
+fn a_short_fleet_bench_measures_every_part() {
+    let (database, folder) = (Postgres::database(), Folder::new("fleet-bench"));
+    let sizes = ["--lifecycles", "100", "--crowd", "300", "--dead", "100", "--latency-seconds", "1"];
+    let mut command = bench(&folder, &["fleet", "--database", &database.url(), "--limited-seconds", "8"]);
+    command.args(sizes);
+    let done = process::run("fleet-bench", command, folder.path(), Duration::from_secs(300));
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    let line = done.out.lines().last().unwrap_or_default();
+    let figures: Value = serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {}", done.out));
+    let rates = ["workers_1_per_second", "workers_4_per_second", "healthy_per_second", "beside_hanging_percent"];
+    for name in rates.into_iter().chain(["small_tenant_10_done_ms", "urgent_10_done_ms", "limited_calls"]) {
+        assert!(figures[name].as_u64().is_some_and(|figure| figure > 0), "{name}: {figures}");
+    }
+    assert_eq!(figures["calls_above_the_bucket"], 0, "{figures}");
+}

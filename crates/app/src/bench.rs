@@ -6,6 +6,7 @@
 mod bare;
 mod drive;
 mod far;
+mod fleet;
 mod floor;
 mod http;
 mod meter;
@@ -24,6 +25,8 @@ pub(crate) enum Bench {
     Bare(Bare),
     /// Orders with one remit each, from a payday file to levied, against the simulators.
     Real(real::Real),
+    /// Several workers on one PostgreSQL: rate and cost, fairness, a dead provider, a rate limit.
+    Fleet(fleet::Fleet),
     /// The far side of the bare workload alone.
     Far(Far),
     /// What the same PostgreSQL does with nothing in front of it: one transaction a step, and batches.
@@ -53,7 +56,7 @@ pub(crate) struct Bare {
     /// Seconds for each of PostgreSQL's own limits beside it; 0 leaves them out.
     #[arg(long, default_value_t = 10, value_name = "S")]
     floor_seconds: u64,
-    /// Rows driven at once by the server.
+    /// Rows driven at once by the server; with `--lane` besides those whose calls are under way.
     #[arg(long, default_value_t = 1024, value_name = "N")]
     concurrency: usize,
     /// Milliseconds that a group of several waits for more.
@@ -62,6 +65,18 @@ pub(crate) struct Bare {
     /// Most turns in one commit; 1 turns group commit off.
     #[arg(long, default_value_t = 512, value_name = "N")]
     group: usize,
+    /// Calls under way in one lane of the server; default: as many as rows.
+    #[arg(long, value_name = "N")]
+    lane: Option<usize>,
+    /// Calls a second in one lane of the whole fleet, at most.
+    #[arg(long, value_name = "N")]
+    rate: Option<i64>,
+    /// The far side of a second account, whose rows are there already.
+    #[arg(long, value_name = "URL", requires = "listen")]
+    other: Option<String>,
+    /// Takes in, but drives nothing before POST /work.
+    #[arg(long, requires = "listen")]
+    hold: bool,
 }
 
 #[derive(Args, Debug, Clone)]
@@ -79,6 +94,7 @@ impl Bench {
             Bench::Bare(bare) if bare.listen.is_some() => bare::serve(&bare).await,
             Bench::Bare(bare) => drive::bare(&bare, output).await,
             Bench::Real(real) => real.run(output).await,
+            Bench::Fleet(fleet) => fleet.run(output).await,
             Bench::Far(far) => far::serve(&far).await,
             Bench::Floor(floor) => floor.run(output).await,
         }

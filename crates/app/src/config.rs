@@ -73,7 +73,7 @@ pub(crate) struct Engine {
     /// 1 s when the clock runs fast.
     #[serde(deserialize_with = "maybe")]
     pub(crate) call_timeout_seconds: Option<u64>,
-    /// Jobs at once in this process.
+    /// Jobs at once in this process, besides those that wait for a provider.
     #[serde(deserialize_with = "parsed")]
     pub(crate) concurrency: usize,
 }

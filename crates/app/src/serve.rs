@@ -105,7 +105,8 @@ impl Running {
             return;
         }
         let (engine, stop) = (self.engine.clone(), self.stop.clone());
-        let options = worker::Options { concurrency: config.engine.concurrency, ..worker::Options::default() };
+        let concurrency = engine.places(config.engine.concurrency);
+        let options = worker::Options { concurrency, ..worker::Options::default() };
         self.tasks.spawn(async move {
             if let Err(why) = worker::run(engine, stop.clone(), options).await {
                 tracing::error!(error = %why, "the worker ended");

@@ -1,6 +1,7 @@
 //! Taking due rows, and giving back those that were not begun.
 
 use crate::{Engine, Result};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use store::{ClaimAsk, Claimed, LetGo, Moment, fail_point};
 
@@ -25,9 +26,12 @@ impl Engine {
     }
 
     fn claim_ask(&self, limit: usize, now: Moment) -> ClaimAsk {
-        let (closed_lanes, per_lane) = self.lanes.closed(&self.rules, now.real);
-        let (shared_lanes, lease) = (self.shared_lanes.clone(), self.rules.lease);
-        ClaimAsk { limit, closed_lanes, per_lane, shared_lanes, only_lane: None, lease, now: now.business }
+        let (closed_lanes, mut rooms) = self.lanes.rooms(&self.rules, now.real);
+        // One of those that share a call is enough: it takes the others along.
+        rooms.extend(self.shared_lanes.iter().map(|lane| (lane.clone(), 1)));
+        let per_lane = self.rules.default_limits.concurrency.max(1);
+        let lease = self.rules.lease;
+        ClaimAsk { limit, closed_lanes, per_lane, rooms, only_lane: None, lease, now: now.business }
     }
 
     /// Takes what is due in one lane, to share a call that is about to leave.
@@ -36,7 +40,7 @@ impl Engine {
         let ask = ClaimAsk {
             closed_lanes: Vec::new(),
             per_lane: room,
-            shared_lanes: Vec::new(),
+            rooms: BTreeMap::new(),
             only_lane: Some(lane.to_owned()),
             ..self.claim_ask(room, self.moment())
         };

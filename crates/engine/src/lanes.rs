@@ -25,6 +25,9 @@ const QUERIES_FIRST: Duration = Duration::from_secs(1);
 const FULL: Duration = Duration::from_millis(100);
 /// How long a row waits when the bucket could not be asked.
 const NO_BUCKET: Duration = Duration::from_millis(500);
+/// How long leased tokens may lie unused. Older ones are dropped: the bucket may have filled meanwhile, and they would come on top.
+/// Where there is work nothing lies so long.
+const STALE: Duration = Duration::from_secs(1);
 /// How often the shared state is read.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -42,8 +45,9 @@ struct State {
 struct Lane {
     /// Calls under way here.
     calling: usize,
-    /// Tokens leased from the shared bucket and not yet used.
+    /// Tokens leased from the shared bucket and not yet used, and when.
     tokens: i64,
+    leased_at: Option<Time>,
     failures: u32,
     /// Openings since it last worked.
     trips: u32,
@@ -70,40 +74,45 @@ pub(crate) enum Breaker {
 impl Lanes {
     /// How long nothing may be called in this lane; `None` when it is open now.
     pub(crate) fn blocked(&self, name: &str, rules: &Rules, real: Time) -> Option<Duration> {
-        self.state().lanes.get(name).and_then(|lane| lane.blocked(name, limits(rules, name), real))
+        let state = self.state();
+        let lane = state.lanes.get(name)?;
+        lane.blocked(name, limits(rules, name), real)
     }
 
-    /// The lanes that no row should be claimed from, and how many rows at most from each of the others: what is claimed and finds
-    /// its lane full has cost two writes for nothing. A lane reopens when a quarter of it is free.
-    pub(crate) fn closed(&self, rules: &Rules, real: Time) -> (Vec<String>, usize) {
+    /// The lanes that no row should be claimed from, and how many rows at most from each of the others that are known here: what is
+    /// claimed and finds its lane full, or its bucket empty, has cost two writes for nothing. A lane reopens when a quarter of it is
+    /// free.
+    pub(crate) fn rooms(&self, rules: &Rules, real: Time) -> (Vec<String>, BTreeMap<String, usize>) {
         let state = self.state();
-        let (mut closed, mut per_lane) = (Vec::new(), rules.default_limits.concurrency);
+        let (mut closed, mut rooms) = (Vec::new(), BTreeMap::new());
         for (name, lane) in &state.lanes {
             let limits = limits(rules, name);
-            let free = limits.concurrency.saturating_sub(lane.calling);
-            if lane.blocked(name, limits, real).is_some() || free * 4 < limits.concurrency {
+            let room = lane.room(limits);
+            let worth_it = lane.open_until.is_some() || room * 4 >= limits.concurrency;
+            if lane.blocked(name, limits, real).is_some() || !worth_it {
                 closed.push(name.clone());
             } else {
-                per_lane = per_lane.min(free);
+                rooms.insert(name.clone(), lane.paid_for(limits, room));
             }
         }
-        (closed, per_lane.max(1))
+        (closed, rooms)
     }
 
     /// Takes a place and a token, or says how long to wait.
     pub(crate) async fn enter(&self, name: &str, rules: &Rules, store: &Store, real: Time) -> Result<Permit, Duration> {
         let limits = limits(rules, name);
-        let permit = self.admit(name, limits, real)?;
+        let permit = self.admit(name, rules, real)?;
         let Some(rate) = limits.rate_per_second else { return Ok(permit) };
-        if self.spend(name) {
+        if self.spend(name, real) {
             return Ok(permit);
         }
-        // A tenth of a second's worth at a time: the bucket's row is not written for every call, and little is left unused.
-        let want = (rate / 10).max(1);
+        let want = lease(rate);
         match store.take_tokens(name, want, rate, limits.burst, real).await {
             Ok(0) => Err(self.dry(name, refill(want, rate), real)),
             Ok(got) => {
-                self.state().lanes.entry(name.to_owned()).or_default().tokens += got - 1;
+                let mut state = self.state();
+                let lane = state.lanes.entry(name.to_owned()).or_default();
+                (lane.tokens, lane.leased_at) = (lane.tokens + got - 1, Some(real));
                 Ok(permit)
             }
             Err(_) => Err(self.dry(name, NO_BUCKET, real)),
@@ -115,19 +124,22 @@ impl Lanes {
         delay
     }
 
-    fn admit(&self, name: &str, limits: Limits, real: Time) -> Result<Permit, Duration> {
+    fn admit(&self, name: &str, rules: &Rules, real: Time) -> Result<Permit, Duration> {
         let mut state = self.state();
         let lane = state.lanes.entry(name.to_owned()).or_default();
-        if let Some(delay) = lane.blocked(name, limits, real) {
+        if let Some(delay) = lane.blocked(name, limits(rules, name), real) {
             return Err(delay);
         }
         lane.calling += 1;
         Ok(Permit { lanes: self.clone(), name: name.to_owned() })
     }
 
-    fn spend(&self, name: &str) -> bool {
+    fn spend(&self, name: &str, real: Time) -> bool {
         let mut state = self.state();
         let lane = state.lanes.entry(name.to_owned()).or_default();
+        if lane.leased_at.is_some_and(|at| real.since(at) > STALE) {
+            lane.tokens = 0;
+        }
         let has = lane.tokens > 0;
         lane.tokens -= i64::from(has);
         has
@@ -180,18 +192,27 @@ impl Lanes {
 }
 
 impl Lane {
+    /// How many more calls may begin now.
+    fn room(&self, limits: Limits) -> usize {
+        let most = if self.open_until.is_some() { HALF_OPEN } else { limits.concurrency };
+        most.saturating_sub(self.calling)
+    }
+
+    /// As many of them as there are tokens for, with those of the next lease.
+    fn paid_for(&self, limits: Limits, room: usize) -> usize {
+        let tokens = limits.rate_per_second.map(|rate| usize::try_from(self.tokens + lease(rate)).unwrap_or(0));
+        tokens.map_or(room, |tokens| room.min(tokens))
+    }
+
     fn blocked(&self, name: &str, limits: Limits, real: Time) -> Option<Duration> {
         if let Some(until) = self.open_until {
             let until = if queries(name) { until } else { until + QUERIES_FIRST };
             if real < until {
                 return Some(until.since(real));
             }
-            if self.calling >= HALF_OPEN {
-                return Some(FULL);
-            }
         }
         let dry = self.dry_until.filter(|until| real < *until).map(|until| until.since(real));
-        dry.or((self.calling >= limits.concurrency).then_some(FULL))
+        dry.or((self.room(limits) == 0).then_some(FULL))
     }
 
     fn failed(&mut self, real: Time) -> Breaker {
@@ -222,6 +243,11 @@ impl Drop for Permit {
             lane.calling -= 1;
         }
     }
+}
+
+/// A tenth of a second's worth at a time: the bucket's row is not written for every call, and little is left unused.
+fn lease(rate: i64) -> i64 {
+    (rate / 10).max(1)
 }
 
 /// How long the bucket takes to fill by so many tokens.
@@ -257,90 +283,4 @@ fn unreachable(sent: &Sent) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LANE: &str = "main:create";
-
-    fn at(ms: i64) -> Time {
-        Time::from_millis(1_000_000 + ms)
-    }
-
-    fn dead() -> Sent {
-        Sent { verdict: Verdict::Unsure(Fault::Timeout), exchange: None }
-    }
-
-    fn alive() -> Sent {
-        Sent { verdict: Verdict::Unsure(Fault::BadSignature), exchange: None }
-    }
-
-    #[test]
-    fn ten_failures_in_a_row_open_and_each_failed_try_opens_longer() {
-        let (lanes, rules) = (Lanes::default(), Rules::default());
-        for _ in 1..FAILURES {
-            assert_eq!(lanes.judge(LANE, &dead(), at(0)), Breaker::Stays);
-        }
-        assert_eq!(lanes.judge(LANE, &dead(), at(0)), Breaker::Opens(at(5000)));
-        assert_eq!(lanes.closed(&rules, at(4999)).0, [LANE]);
-        assert_eq!(lanes.judge(LANE, &dead(), at(4000)), Breaker::Stays, "it was under way when the breaker opened");
-        assert_eq!(lanes.judge(LANE, &dead(), at(6000)), Breaker::Opens(at(16_000)));
-        for expected in [20_000, 40_000, 60_000, 60_000] {
-            let now = lanes.state().lanes[LANE].open_until.unwrap();
-            assert_eq!(lanes.judge(LANE, &dead(), now), Breaker::Opens(now + Duration::from_millis(expected)));
-        }
-        assert_eq!(lanes.judge(LANE, &alive(), at(0)), Breaker::Closes, "somebody is there, whatever he says");
-        assert!(lanes.closed(&rules, at(0)).0.is_empty());
-    }
-
-    #[test]
-    fn an_answer_between_failures_starts_the_count_again() {
-        let lanes = Lanes::default();
-        for _ in 0..5 {
-            for _ in 1..FAILURES {
-                assert_eq!(lanes.judge(LANE, &dead(), at(0)), Breaker::Stays);
-            }
-            lanes.judge(LANE, &alive(), at(0));
-        }
-    }
-
-    #[test]
-    fn queries_go_first_when_a_provider_comes_back() {
-        let (lanes, rules) = (Lanes::default(), Rules::default());
-        lanes.learn(
-            ["main:create", "main:query"]
-                .map(|lane| LaneState { lane: lane.into(), open_until: Some(at(1000)) })
-                .to_vec(),
-        );
-        assert_eq!(lanes.blocked("main:query", &rules, at(1000)), None);
-        assert_eq!(lanes.blocked("main:create", &rules, at(1000)), Some(QUERIES_FIRST));
-        lanes.learn(vec![LaneState { lane: "main:create".into(), open_until: None }]);
-        assert_eq!(lanes.blocked("main:create", &rules, at(1000)), None, "an operator may force it");
-    }
-
-    #[test]
-    fn a_full_lane_is_closed_until_a_call_ends() {
-        let limits = Limits { concurrency: 1, rate_per_second: None, burst: 1 };
-        let rules = Rules { default_limits: limits, ..Rules::default() };
-        let lanes = Lanes::default();
-        let permit = lanes.admit(LANE, limits, at(0)).ok();
-        assert!(permit.is_some());
-        assert_eq!(lanes.admit(LANE, limits, at(0)).err(), Some(FULL));
-        assert_eq!(lanes.blocked("main:query", &rules, at(0)), None, "another lane");
-        drop(permit);
-        assert_eq!(lanes.closed(&rules, at(0)), (vec![], 1));
-    }
-
-    #[test]
-    fn no_more_rows_are_claimed_than_every_lane_has_room_for() {
-        let limits = Limits { concurrency: 8, rate_per_second: None, burst: 1 };
-        let rules = Rules { default_limits: limits, ..Rules::default() };
-        let lanes = Lanes::default();
-        let mut calls: Vec<Option<Permit>> = (0..6).map(|_| lanes.admit(LANE, limits, at(0)).ok()).collect();
-        assert_eq!(lanes.closed(&rules, at(0)), (vec![], 2));
-        calls.push(lanes.admit(LANE, limits, at(0)).ok());
-        assert_eq!(lanes.closed(&rules, at(0)), (vec![LANE.to_owned()], 8), "nearly full");
-        lanes.dry("main:query", Duration::from_secs(1), at(0));
-        assert_eq!(lanes.closed(&rules, at(999)).0.len(), 2, "an empty bucket closes its lane");
-        assert_eq!(lanes.closed(&rules, at(1000)).0.len(), 1);
-    }
-}
+mod tests;

@@ -51,8 +51,9 @@ pub use store::Claimed;
 pub use submit::{New, NewGuard};
 pub use watch::{Doubts, Figures};
 
-use domain::{Clock, Time};
+use domain::{Clock, Operation, Time};
 use providers::Providers;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -118,6 +119,13 @@ impl Engine {
     /// The two times of now.
     pub fn moment(&self) -> Moment {
         Moment { business: self.clock.now(), real: self.clock.real() }
+    }
+
+    /// How many rows a worker must be able to drive at once, so that so many are never without a place: calls of a dead provider may
+    /// hold one each until they time out, as many as its lanes are wide.
+    pub fn places(&self, besides: usize) -> usize {
+        let groups: BTreeSet<&str> = Operation::ALL.into_iter().map(Operation::group).collect();
+        besides + self.providers.names().map(|name| self.rules.limits(name).concurrency * groups.len()).sum::<usize>()
     }
 
     /// From now on no call is begun; what is under way ends by itself (F7).

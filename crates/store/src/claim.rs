@@ -39,7 +39,8 @@ with recursive groups(lane, class, tenant) as (
 ), laned as (
     select t.*, row_number() over (partition by lane order by class, turn, wake_at, id) as in_lane from turned t
 ), placed as (
-    select l.*, row_number() over (partition by class order by turn, wake_at, id) as place from laned l where in_lane <= case when lane = any ($8::text[]) then 1 else $4 end
+    select l.*, row_number() over (partition by class order by turn, wake_at, id) as place from laned l
+    left join json_each_text($8::json) r on r.key = l.lane where in_lane <= coalesce(r.value::bigint, $4)
 ), chosen as (
     select p.id, (place > greatest($3 / 8, 1))::int as spare, class, place from placed p
     order by spare, class, place limit 4 * $3
@@ -100,9 +101,9 @@ async fn claim(c: &mut Conn, ask: &ClaimAsk, token: Uuid, real: Time) -> Outcome
         Conn::Pg(_) => {
             let limits: [Value; 2] = [count(ask.limit).into(), count(ask.per_lane).into()];
             let [limit, per_lane] = limits;
-            let (closed, shared) = (ask.closed_lanes.clone().into(), ask.shared_lanes.clone().into());
+            let (closed, rooms) = (ask.closed_lanes.clone().into(), (&serde_json::json!(ask.rooms)).into());
             let (only, now) = (ask.only_lane.clone().into(), ask.now.into());
-            c.all(CLAIM, vec![closed, now, limit, per_lane, token.into(), lease.into(), only, shared]).await?
+            c.all(CLAIM, vec![closed, now, limit, per_lane, token.into(), lease.into(), only, rooms]).await?
         }
         Conn::Lite(_) => {
             let chosen = rank::choose(due(c, ask, real).await?, ask);

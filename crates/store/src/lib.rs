@@ -51,7 +51,7 @@ pub use error::{Error, Result};
 pub use extra::*;
 pub use failpoint::fail_point;
 pub use rows::*;
-pub use scratch::Scratch;
+pub use scratch::{Scratch, create_database, drop_database};
 pub use spent::{Server, Spent};
 pub use trouble::{Passing, Touch, Trouble};
 

@@ -37,6 +37,11 @@ impl ClaimAsk {
         !self.closed_lanes.iter().any(|closed| closed == lane)
             && self.only_lane.as_deref().is_none_or(|only| only == lane)
     }
+
+    /// Most rows of this lane.
+    fn room(&self, lane: &str) -> usize {
+        self.rooms.get(lane).copied().unwrap_or(self.per_lane)
+    }
 }
 
 /// Chooses: in each class tenants take turns, each by due time; every class has its floor, then the most hazardous class goes first.
@@ -54,10 +59,10 @@ pub(crate) fn choose(mut due: Vec<Candidate>, ask: &ClaimAsk) -> Vec<Uuid> {
     let mut in_lane: BTreeMap<String, usize> = BTreeMap::new();
     let mut chosen: Vec<(bool, i64, usize, Uuid)> = Vec::new();
     for (class, _, candidate) in ranked {
-        let most = if ask.shared_lanes.contains(&candidate.lane) { 1 } else { ask.per_lane };
+        let room = ask.room(&candidate.lane);
         let lane = in_lane.entry(candidate.lane).or_default();
         *lane += 1;
-        if *lane > most {
+        if *lane > room {
             continue;
         }
         let place = places.entry(class).or_default();

@@ -4,6 +4,7 @@ use domain::record::{OpenCase, Write};
 use domain::{InstanceId, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -115,8 +116,8 @@ pub struct ClaimAsk {
     pub closed_lanes: Vec<String>,
     /// Most rows of one lane in this claim.
     pub per_lane: usize,
-    /// Lanes whose due machines share a call: one of them is enough, and takes the others along.
-    pub shared_lanes: Vec<String>,
+    /// Most rows of these lanes instead: each has its own room, so that a narrow lane narrows no other.
+    pub rooms: BTreeMap<String, usize>,
     /// No other lane than this.
     pub only_lane: Option<String>,
     /// From the database's own reading of real time: a claimer's clock may be off (F38).

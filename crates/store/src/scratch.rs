@@ -23,7 +23,7 @@ enum Place {
     Memory,
     Folder(PathBuf),
     /// On this server, under this name.
-    Server(Box<PgConnectOptions>, String),
+    Server(String, String),
 }
 
 /// PostgreSQL's clock of the scratch database is a sequence: every connection reads what was set last, in or out of transactions.
@@ -47,16 +47,10 @@ impl Scratch {
                 (Place::Folder(folder), url)
             }
             _ => {
-                let server = PgConnectOptions::from_str(url).map_err(|_| refused("the database"))?;
-                on_server(&server, format!("create database {name}")).await?;
+                let own = create_database(url, &name).await?;
                 // Nothing here outlives the run; a flush for every tick of its clock would be most of its time.
-                on_server(&server, format!("alter database {name} set synchronous_commit = off")).await?;
-                let (head, query) =
-                    url.split_once('?').map_or((url, String::new()), |(head, q)| (head, format!("?{q}")));
-                let head =
-                    head.rsplit_once('/').filter(|(host, _)| !host.ends_with('/')).map_or(head, |(head, _)| head);
-                let url = format!("{head}/{name}{query}");
-                (Place::Server(Box::new(server), name), url)
+                on_server(url, format!("alter database {name} set synchronous_commit = off")).await?;
+                (Place::Server(url.to_owned(), name), own)
             }
         };
         let store = Store::connect(&url, options).await?;
@@ -83,12 +77,26 @@ impl Scratch {
         match self.place {
             Place::Memory => Ok(()),
             Place::Folder(folder) => std::fs::remove_dir_all(folder).map_err(|_| refused("the temporary folder")),
-            Place::Server(server, name) => on_server(&server, format!("drop database {name} with (force)")).await,
+            Place::Server(server, name) => drop_database(&server, &name).await,
         }
     }
 }
 
-async fn on_server(server: &PgConnectOptions, statement: String) -> Result<()> {
+/// A new and empty database on a PostgreSQL server, and its URL.
+pub async fn create_database(server: &str, name: &str) -> Result<String> {
+    on_server(server, format!("create database {name}")).await?;
+    let (head, query) = server.split_once('?').map_or((server, String::new()), |(head, q)| (head, format!("?{q}")));
+    let head = head.rsplit_once('/').filter(|(host, _)| !host.ends_with('/')).map_or(head, |(head, _)| head);
+    Ok(format!("{head}/{name}{query}"))
+}
+
+/// Drops it, whoever is still connected.
+pub async fn drop_database(server: &str, name: &str) -> Result<()> {
+    on_server(server, format!("drop database {name} with (force)")).await
+}
+
+async fn on_server(server: &str, statement: String) -> Result<()> {
+    let server = PgConnectOptions::from_str(server).map_err(|_| refused("the database"))?;
     let mut connection = server.connect().await.map_err(|_| Error::Unavailable)?;
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.map(|_| ()).map_err(|_| Error::Unavailable)
 }

@@ -17,25 +17,42 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use store::{Filter, Options, Post, Posted, Store, Target};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use workflows::bare::{Bare, Input};
 use workflows::machine::Machine as _;
 
-const TENANT: &str = "default";
-const ACCOUNT: &str = "stub";
+pub(super) const TENANT: &str = "default";
+pub(super) const ACCOUNT: &str = "stub";
+/// The second account, where there is one.
+pub(super) const OTHER: &str = "other";
 
 #[derive(Clone)]
 struct Server {
     engine: Engine,
     /// Whatever is done, with the moment (nanoseconds since 1970) just after the commit that says so.
     done: Arc<Mutex<Vec<(String, u128)>>>,
+    /// Told when the worker may begin.
+    work: Arc<Notify>,
 }
 
 pub(super) async fn serve(bare: &super::Bare) -> Result<ExitCode> {
     let listen = bare.listen.context("say where to listen")?;
     let database = bare.database.as_deref().unwrap_or("sqlite://bench.db");
-    let engine = engine(bare.stub.clone().unwrap_or_default(), database, bare.concurrency).await?;
-    let server = Server { engine: engine.clone(), done: Arc::default() };
+    let stub = (ACCOUNT, bare.stub.clone().unwrap_or_default());
+    let accounts = std::iter::once(stub).chain(bare.other.clone().map(|url| (OTHER, url)));
+    let limits = Limits {
+        concurrency: bare.lane.unwrap_or(bare.concurrency),
+        rate_per_second: bare.rate,
+        // As for a provider's account.
+        burst: bare.rate.map_or(1, |rate| rate * 2),
+    };
+    let engine = engine(database, accounts, limits).await?;
+    let server = Server { engine: engine.clone(), done: Arc::default(), work: Arc::default() };
+    let work = server.work.clone();
+    if !bare.hold {
+        work.notify_one();
+    }
     server.remember().await?;
     let (stop, mut rests) = (CancellationToken::new(), engine.bell.rests());
     let done = server.done.clone();
@@ -47,7 +64,7 @@ pub(super) async fn serve(bare: &super::Bare) -> Result<ExitCode> {
     let listener = TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
     println!("listening on http://{}", listener.local_addr().context("read the address")?);
     let options = worker::Options {
-        concurrency: bare.concurrency,
+        concurrency: bare.lane.map_or(bare.concurrency, |_| engine.places(bare.concurrency)),
         group: bare.group,
         linger: Duration::from_millis(bare.linger),
         ..worker::Options::default()
@@ -55,7 +72,14 @@ pub(super) async fn serve(bare: &super::Bare) -> Result<ExitCode> {
     let limits = api::Limits { connections: 4096, ..api::Limits::default() };
     let intake = worker::take_in(&engine, &options);
     let serving = tokio::spawn(api::serve(listener, router(server), limits, stop.clone()));
-    let working = tokio::spawn(worker::run(engine.clone(), stop.clone(), options));
+    let worker = worker::run(engine.clone(), stop.clone(), options);
+    let stopped = stop.clone();
+    let working = tokio::spawn(async move {
+        if stopped.run_until_cancelled(work.notified()).await.is_none() {
+            return Ok(());
+        }
+        worker.await
+    });
     serve::interrupted().await;
     stop.cancel();
     serving.await.context("stop serving")?;
@@ -65,7 +89,12 @@ pub(super) async fn serve(bare: &super::Bare) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn engine(url: String, database: &str, concurrency: usize) -> Result<Engine> {
+/// An engine of the bare workload on this database, which is migrated: with these accounts, and where each one's far side is.
+pub(super) async fn engine(
+    database: &str,
+    accounts: impl IntoIterator<Item = (&'static str, String)>,
+    limits: Limits,
+) -> Result<Engine> {
     let clock = wiring::host_clock();
     // Unsafe durability settings are refused here as in the product.
     let options = Options {
@@ -79,9 +108,9 @@ async fn engine(url: String, database: &str, concurrency: usize) -> Result<Engin
     let store = Store::connect(database, options).await.context("open the database")?;
     store.migrate().await.context("migrate the schema")?;
     clock.sync(store.time().await.context("read the clock")?, store.pace().await.context("read the pace")?);
-    let accounts = BTreeMap::from([(ACCOUNT.to_owned(), AccountConfig::Stub(stub::Settings { url }))]);
+    let account = |(name, url): (&str, String)| (name.to_owned(), AccountConfig::Stub(stub::Settings { url }));
+    let accounts: BTreeMap<_, _> = accounts.into_iter().map(account).collect();
     let providers = Providers::new(accounts, Transport::http().context("make the HTTP client")?)?;
-    let limits = Limits { concurrency, rate_per_second: None, burst: 1 };
     let rules = Rules { default_limits: limits, ..Rules::default() };
     Ok(Engine::new(store, providers, clock, rules))
 }
@@ -114,6 +143,7 @@ fn router(server: Server) -> Router {
         .route("/donecount", get(done_count))
         .route("/donetimes", get(done_times))
         .route("/spent", get(spent))
+        .route("/work", post(work))
         .with_state(server)
 }
 
@@ -150,6 +180,11 @@ async fn signal(State(server): State<Server>, Path(id): Path<String>) -> StatusC
         Ok(Posted::Stored | Posted::Orphan | Posted::Duplicate) => StatusCode::OK,
         Err(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
+}
+
+async fn work(State(server): State<Server>) -> StatusCode {
+    server.work.notify_one();
+    StatusCode::OK
 }
 
 async fn done_count(State(server): State<Server>) -> String {

@@ -24,9 +24,17 @@ const CALLERS: usize = 64;
 struct FarSide {
     after: Duration,
     signals: mpsc::UnboundedSender<(String, Instant)>,
-    /// Whom to signal: the host and port of `POST /signal/{whom}`.
-    whom: watch::Sender<Option<String>>,
+    /// Whom to signal in turn: hosts and ports of `POST /signal/{whom}`, between commas.
+    whom: watch::Sender<Vec<String>>,
+    /// When each call came, as `GET /calls` says it.
+    calls: Arc<Mutex<Vec<u128>>>,
     sent: Arc<Mutex<Vec<(String, u128)>>>,
+}
+
+impl FarSide {
+    fn came(&self) {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(nanoseconds());
+    }
 }
 
 pub(super) async fn serve(options: &Far) -> Result<ExitCode> {
@@ -35,7 +43,7 @@ pub(super) async fn serve(options: &Far) -> Result<ExitCode> {
     let (signals, mut waiting) = mpsc::unbounded_channel::<(String, Instant)>();
     let (due, ready) = mpsc::unbounded_channel();
     let after = Duration::from_millis(options.signal_after);
-    let far = FarSide { after, signals, whom: watch::Sender::new(None), sent: Arc::default() };
+    let far = FarSide { after, signals, whom: watch::Sender::default(), calls: Arc::default(), sent: Arc::default() };
     // All wait equally long, so the first that came is the first that is due.
     tokio::spawn(async move {
         while let Some((id, at)) = waiting.recv().await {
@@ -44,13 +52,14 @@ pub(super) async fn serve(options: &Far) -> Result<ExitCode> {
         }
     });
     let ready = Arc::new(tokio::sync::Mutex::new(ready));
-    for _ in 0..CALLERS {
-        tokio::spawn(call(far.clone(), ready.clone()));
+    for caller in 0..CALLERS {
+        tokio::spawn(call(far.clone(), caller, ready.clone()));
     }
     let router = Router::new()
         .route("/create/{id}", get(created))
-        .route("/confirm/{id}", get(|| async { "ok" }))
+        .route("/confirm/{id}", get(confirmed))
         .route("/signal/{whom}", post(signal))
+        .route("/calls", get(calls))
         .route("/sent", get(sent))
         .with_state(far);
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
@@ -61,13 +70,28 @@ pub(super) async fn serve(options: &Far) -> Result<ExitCode> {
 }
 
 async fn created(State(far): State<FarSide>, Path(id): Path<String>) -> &'static str {
+    far.came();
     let _ = far.signals.send((id, Instant::now() + far.after));
     "ok"
 }
 
+async fn confirmed(State(far): State<FarSide>) -> &'static str {
+    far.came();
+    "ok"
+}
+
 async fn signal(State(far): State<FarSide>, Path(whom): Path<String>) -> StatusCode {
-    far.whom.send_replace(Some(whom));
+    far.whom.send_replace(whom.split(',').map(str::to_owned).collect());
     StatusCode::OK
+}
+
+/// Unix nanoseconds, one a line, in the order in which the calls came.
+async fn calls(State(far): State<FarSide>) -> String {
+    let calls = far.calls.lock().unwrap_or_else(PoisonError::into_inner);
+    calls.iter().fold(String::new(), |mut text, at| {
+        let _ = writeln!(text, "{at}");
+        text
+    })
 }
 
 /// Lines "id unix_nanoseconds": when each signal began to leave.
@@ -80,13 +104,14 @@ async fn sent(State(far): State<FarSide>) -> String {
 }
 
 /// One caller: takes the next due signal, sends it, and sends it again where nobody took it.
-async fn call(far: FarSide, ready: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<String>>>) {
+async fn call(far: FarSide, caller: usize, ready: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<String>>>) {
     let mut whom = far.whom.subscribe();
     let mut connection: Option<Connection> = None;
     loop {
         let next = ready.lock().await.recv().await;
         let Some(id) = next else { return };
-        let Ok(host) = whom.wait_for(Option::is_some).await.map(|host| host.clone().unwrap_or_default()) else {
+        let Ok(host) = whom.wait_for(|hosts| !hosts.is_empty()).await.map(|hosts| hosts[caller % hosts.len()].clone())
+        else {
             return;
         };
         far.sent.lock().unwrap_or_else(PoisonError::into_inner).push((id.clone(), nanoseconds()));

@@ -32,6 +32,21 @@ pub(super) struct Spent {
     pub(super) data_directory: Option<String>,
 }
 
+impl Reading {
+    /// Together with another server of the same database.
+    pub(super) fn and(self, other: Reading) -> Reading {
+        let (spent, more) = (self.spent, other.spent);
+        let spent =
+            Spent { statements: spent.statements + more.statements, commits: spent.commits + more.commits, ..more };
+        Reading {
+            spent,
+            server_ms: self.server_ms + other.server_ms,
+            database_ms: other.database_ms,
+            peak_kib: self.peak_kib + other.peak_kib,
+        }
+    }
+}
+
 /// A process's line of /proc/PID/stat, as far as it is needed.
 struct Stat {
     parent: u32,

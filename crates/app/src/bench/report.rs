@@ -30,12 +30,35 @@ pub(super) struct Latency {
     pub(super) flush_p99: Duration,
 }
 
+impl Rate {
+    fn count(&self) -> u64 {
+        u64::try_from(self.lifecycles).unwrap_or(u64::MAX).max(1)
+    }
+
+    pub(super) fn per_second(&self) -> u64 {
+        u64::try_from(u128::from(self.count()) * 1_000_000_000 / self.nanoseconds.max(1)).unwrap_or(u64::MAX)
+    }
+
+    /// So much in all, for each lifecycle.
+    fn each(&self, amount: u64) -> Value {
+        decimal(amount * 1000 / self.count())
+    }
+
+    /// Seconds of a thousand lifecycles, which are milliseconds of one.
+    pub(super) fn server_cpu(&self) -> Value {
+        self.each(self.after.server_ms - self.before.server_ms)
+    }
+
+    pub(super) fn database_cpu(&self) -> Value {
+        self.each(self.after.database_ms.saturating_sub(self.before.database_ms))
+    }
+}
+
 impl Report {
     pub(super) fn figures(&self) -> Vec<(&'static str, Value)> {
-        let Rate { lifecycles, nanoseconds, before, after } = &self.rate;
-        let each = u64::try_from(*lifecycles).unwrap_or(u64::MAX).max(1);
-        let per_second = u64::try_from(u128::from(each) * 1_000_000_000 / nanoseconds.max(&1)).unwrap_or(u64::MAX);
-        let thousandth = |amount: u64| decimal(amount * 1000 / each);
+        let Rate { before, after, .. } = &self.rate;
+        let (each, per_second) = (self.rate.count(), self.rate.per_second());
+        let thousandth = |amount: u64| self.rate.each(amount);
         let grown = |before: Option<u64>, after: Option<u64>| Some(after?.saturating_sub(before?));
         let (spent, then) = (&before.spent, &after.spent);
         let wal = grown(spent.wal_bytes, then.wal_bytes);
@@ -43,9 +66,8 @@ impl Report {
         let mut figures = vec![
             ("lifecycles", json!(each)),
             ("lifecycles_per_second", json!(per_second)),
-            // Milliseconds a lifecycle are seconds a thousand.
-            ("server_cpu_seconds_per_1000", thousandth(after.server_ms - before.server_ms)),
-            ("database_cpu_seconds_per_1000", thousandth(after.database_ms.saturating_sub(before.database_ms))),
+            ("server_cpu_seconds_per_1000", self.rate.server_cpu()),
+            ("database_cpu_seconds_per_1000", self.rate.database_cpu()),
             ("server_peak_mib", json!(after.peak_kib / 1024)),
             ("commits_per_lifecycle", thousandth(then.commits - spent.commits)),
             ("statements_per_lifecycle", thousandth(then.statements - spent.statements)),

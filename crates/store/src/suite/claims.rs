@@ -72,6 +72,20 @@ async fn closed_and_full_lanes_are_left_alone() {
 }
 
 #[tokio::test]
+async fn a_narrow_lane_narrows_no_other() {
+    for fresh in testing::stores().await {
+        let news = ["narrow", "wide"].iter().flat_map(|lane| (0..9).map(move |n| (lane, n)));
+        let news =
+            news.map(|(lane, n)| NewInstance { due: due(lane, 3, Some(t(0))), ..machine(&format!("{lane}{n}")) });
+        fresh.store.submit(news.collect()).await.unwrap();
+        let narrow = ClaimAsk { per_lane: 6, rooms: [("narrow".to_owned(), 2)].into(), ..ask(t(1)) };
+        let claimed = fresh.store.claim(narrow).await.unwrap();
+        let of = |lane: &str| claimed.iter().filter(|claimed| claimed.lane == lane).count();
+        assert_eq!((of("narrow"), of("wide")), (2, 6), "{:?}", fresh.store.kind());
+    }
+}
+
+#[tokio::test]
 async fn a_claim_expires_and_is_counted() {
     for fresh in testing::standing().await {
         let id = put(&fresh, machine("a")).await;

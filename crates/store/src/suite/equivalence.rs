@@ -325,7 +325,7 @@ impl Side {
             limit: 1000,
             closed_lanes: vec![],
             per_lane: 1000,
-            shared_lanes: vec![],
+            rooms: BTreeMap::new(),
             only_lane: None,
             lease,
             now: business,

@@ -26,6 +26,7 @@ pub(crate) use audits::Sound;
 use domain::{InstanceId, Money, Time, ids};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// The start of a business day; tests count from here.
@@ -80,7 +81,7 @@ fn ask(business: Time) -> ClaimAsk {
         limit: 100,
         closed_lanes: vec![],
         per_lane: 100,
-        shared_lanes: vec![],
+        rooms: BTreeMap::new(),
         only_lane: None,
         lease: LEASE,
         now: business,
