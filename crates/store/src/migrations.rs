@@ -11,7 +11,7 @@ type Texts = (i64, &'static str, &'static str, &'static str);
 /// The migration that makes `setting`, which holds the keys: an older schema has nothing to read yet.
 pub(crate) const SETTINGS: i64 = 4;
 
-pub(crate) const ALL: [Texts; 5] = [
+pub(crate) const ALL: [Texts; 6] = [
     (
         1,
         "machines",
@@ -41,6 +41,12 @@ pub(crate) const ALL: [Texts; 5] = [
         "hot_paths",
         include_str!("../../../migrations/postgres/0005_hot_paths.sql"),
         include_str!("../../../migrations/sqlite/0005_hot_paths.sql"),
+    ),
+    (
+        6,
+        "standing",
+        include_str!("../../../migrations/postgres/0006_standing.sql"),
+        include_str!("../../../migrations/sqlite/0006_standing.sql"),
     ),
 ];
 
