@@ -9,6 +9,7 @@ mod far;
 mod floor;
 mod http;
 mod meter;
+mod parked;
 mod real;
 mod report;
 
@@ -24,6 +25,8 @@ pub(crate) enum Bench {
     Bare(Bare),
     /// Orders with one remit each, from a payday file to levied, against the simulators.
     Real(real::Real),
+    /// Whether anything grows with the number of orders that wait: the same figures with none, and with very many beside them.
+    Parked(parked::Parked),
     /// The far side of the bare workload alone.
     Far(Far),
     /// What the same PostgreSQL does with nothing in front of it: one transaction a step, and batches.
@@ -79,6 +82,7 @@ impl Bench {
             Bench::Bare(bare) if bare.listen.is_some() => bare::serve(&bare).await,
             Bench::Bare(bare) => drive::bare(&bare, output).await,
             Bench::Real(real) => real.run(output).await,
+            Bench::Parked(parked) => parked.run(output).await,
             Bench::Far(far) => far::serve(&far).await,
             Bench::Floor(floor) => floor.run(output).await,
         }
