@@ -10,6 +10,7 @@ mod fleet;
 mod floor;
 mod http;
 mod meter;
+mod parked;
 mod real;
 mod report;
 
@@ -27,6 +28,8 @@ pub(crate) enum Bench {
     Real(real::Real),
     /// Several workers on one PostgreSQL: rate and cost, fairness, a dead provider, a rate limit.
     Fleet(fleet::Fleet),
+    /// Whether anything grows with the number of orders that wait: the same figures with none, and with very many beside them.
+    Parked(parked::Parked),
     /// The far side of the bare workload alone.
     Far(Far),
     /// What the same PostgreSQL does with nothing in front of it: one transaction a step, and batches.
@@ -95,6 +98,7 @@ impl Bench {
             Bench::Bare(bare) => drive::bare(&bare, output).await,
             Bench::Real(real) => real.run(output).await,
             Bench::Fleet(fleet) => fleet.run(output).await,
+            Bench::Parked(parked) => parked.run(output).await,
             Bench::Far(far) => far::serve(&far).await,
             Bench::Floor(floor) => floor.run(output).await,
         }

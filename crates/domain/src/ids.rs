@@ -29,6 +29,11 @@ pub fn draw(now: Time) -> Uuid {
     v7(now, &random)
 }
 
+/// Below every id drawn at `at` or later.
+pub fn first(at: Time) -> Uuid {
+    Uuid::from_u128(u128::try_from(at.millis()).unwrap_or(0) << 80)
+}
+
 /// A UUIDv7-shaped id that follows from its owner and a name: the same transition, run again, makes the same rows.
 pub fn derive(now: Time, owner: Uuid, name: &str) -> Uuid {
     v7(now, Uuid::new_v5(&owner, name.as_bytes()).as_bytes())

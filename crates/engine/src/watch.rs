@@ -1,6 +1,7 @@
 //! Figures for metrics, `levee doctor` and tests: what is open, how late it is, and whether a promise is broken.
 
 use crate::{Engine, Result};
+use domain::Time;
 use metrics::gauge;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,8 +14,6 @@ use workflows::policy::{CancelNeverPermitted, Direction, SumCheck};
 /// How things stand.
 #[derive(Debug, Clone)]
 pub struct Figures {
-    /// Every state of the process book, also where nobody is in it.
-    pub counts: Vec<Count>,
     /// How long the oldest due row has waited for a worker, in real time.
     pub due_oldest: Duration,
     /// Machines that nothing will ever move; must be none (I9).
@@ -100,13 +99,16 @@ impl Engine {
         Ok(self.store.orphans(self.clock.now() - ORPHAN_AGE).await?)
     }
 
+    /// Every state of the process book, also where nobody is in it. Takes longer the more machines there are.
+    pub async fn counts(&self) -> Result<Vec<Count>> {
+        Ok(every_state(self.store.counts().await?))
+    }
+
     pub async fn figures(&self) -> Result<Figures> {
         let now = self.moment();
-        let counts = every_state(self.store.counts().await?);
         let due = self.store.due_oldest(now.business).await?;
         Ok(Figures {
             in_doubt: in_doubt(self.providers.names(), self.store.in_doubt().await?),
-            counts,
             due_oldest: due.map_or(Duration::ZERO, |due| self.clock.to_real(now.business.since(due))),
             limbo: self.limbo().await?,
             at_risk_fen: self.store.money_at_risk().await?,
@@ -114,12 +116,17 @@ impl Engine {
         })
     }
 
-    /// Sets the gauges of `contract.md`.
-    pub async fn publish(&self) -> Result<()> {
-        let figures = self.figures().await?;
-        for Count { workflow, state, count } in figures.counts {
+    /// Sets the gauge that counts.
+    pub async fn publish_counts(&self) -> Result<()> {
+        for Count { workflow, state, count } in self.counts().await? {
             gauge!("levee_instances", "workflow" => workflow, "state" => state).set(whole(count));
         }
+        Ok(())
+    }
+
+    /// Sets the other gauges of `contract.md`: what must be seen at once, and takes no longer the more there is.
+    pub async fn publish(&self) -> Result<()> {
+        let figures = self.figures().await?;
         gauge!("levee_due_oldest_seconds").set(figures.due_oldest);
         gauge!("levee_limbo_instances").set(whole(figures.limbo.count));
         for Doubts { account, operation, count } in figures.in_doubt {
@@ -134,9 +141,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Sets the gauge of every audit, and says what waits for nobody.
-    pub async fn publish_audits(&self) -> Result<()> {
-        for finding in self.audits().await? {
+    /// The same of what has moved since then, or should have.
+    pub async fn recent_audits(&self, since: Time) -> Result<Vec<Finding>> {
+        Ok(self.store.recent_audits(self.moment(), self.audit_plan(), since).await?)
+    }
+
+    /// Sets the gauge of every audit by what has moved since then, and says what waits for nobody.
+    pub async fn publish_audits(&self, since: Time) -> Result<()> {
+        for finding in self.recent_audits(since).await? {
             if finding.count > 0 {
                 tracing::error!(audit = finding.audit, count = finding.count, "safety audit broken");
             }

@@ -53,7 +53,7 @@ impl Sql {
     }
 
     pub(crate) async fn verify_audit(&self, tenant: &str) -> Result<Option<i64>> {
-        Ok(broken_act(&mut self.pool.reader().await?, tenant).await?)
+        Ok(broken_act(&mut self.pool.reader().await?, tenant, None).await?)
     }
 
     pub(crate) async fn setting(&self, name: &str) -> Result<Option<serde_json::Value>> {
@@ -151,11 +151,20 @@ fn act(row: &Row) -> Result<Act> {
 }
 
 /// The first broken link of a tenant's chain.
-pub(crate) async fn broken_act(c: &mut Conn, tenant: &str) -> Outcome<Option<i64>> {
-    let mut before = String::new();
-    let rows =
-        c.all("-- audit.verify\nselect * from audit where tenant = $1 order by seq", vec![tenant.into()]).await?;
-    for (row, seq) in rows.iter().zip(1..) {
+pub(crate) async fn broken_act(c: &mut Conn, tenant: &str, since: Option<Time>) -> Outcome<Option<i64>> {
+    let before_it =
+        "-- audit.verified\nselect seq, hash from audit where tenant = $1 and at < $2 order by seq desc limit 1";
+    let verified = match since {
+        Some(since) => c.one(before_it, vec![tenant.into(), since.into()]).await?,
+        None => None,
+    };
+    let (seq, mut before): (i64, String) = match verified {
+        Some(row) => (row.get("seq")?, row.get("hash")?),
+        None => (0, String::new()),
+    };
+    let sql = "-- audit.verify\nselect * from audit where tenant = $1 and seq > $2 order by seq";
+    let rows = c.all(sql, vec![tenant.into(), seq.into()]).await?;
+    for (row, seq) in rows.iter().zip(seq + 1..) {
         let hash: String = row.get("hash")?;
         if row.get::<i64>("seq")? != seq || hash != chain::act(&before, tenant, seq, &act(row)?) {
             return Ok(Some(seq));

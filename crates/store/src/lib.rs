@@ -36,6 +36,7 @@ mod audits;
 mod memory;
 mod trouble;
 mod scratch;
+mod parked;
 mod spent;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -50,6 +51,7 @@ pub use door::TakenIn;
 pub use error::{Error, Result};
 pub use extra::*;
 pub use failpoint::fail_point;
+pub use parked::Parked;
 pub use rows::*;
 pub use scratch::{Scratch, create_database, drop_database};
 pub use spent::{Server, Spent};

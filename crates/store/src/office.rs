@@ -299,6 +299,15 @@ impl Store {
         }
     }
 
+    /// The same of what has moved since then, or should have: as often as one likes, however much has gathered. On SQLite and in
+    /// memory it is all of them.
+    pub async fn recent_audits(&self, now: Moment, plan: AuditPlan, since: Time) -> Result<Vec<Finding>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.recent_audits(now, plan, since).await,
+            Inner::Memory(memory) => memory.lock().audits(now, plan),
+        }
+    }
+
     /// Fen of evidence not revoked whose remit is not levied: paid, and not yet safe.
     pub async fn money_at_risk(&self) -> Result<i64> {
         match &self.inner {

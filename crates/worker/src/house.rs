@@ -1,70 +1,72 @@
 //! The housekeeper: what must be fresh in every process, whether rows are due or not.
 
 use crate::Options;
+use domain::Time;
 use engine::Engine;
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// Clock and freezes: a switch that is thrown must hold within a second.
 const EVERY: Duration = Duration::from_secs(1);
 /// What takes long, because there are millions of rows to look at, is done more seldom: at most this part of the time goes into it.
 const SHARE: u32 = 50;
+/// Before the first audit there was another process, which audited what happened under it, but for the end.
+const UNAUDITED: Duration = Duration::from_secs(3600);
+/// A row is written a little after the time it bears.
+const OVERLAP: Duration = Duration::from_secs(60);
 
+type Round = engine::Result<()>;
+
+/// Each duty has rounds of its own: however long one takes, a frozen payout stays frozen.
 pub(crate) async fn keep(engine: Engine, stop: CancellationToken, options: Options) {
-    let mut second = interval(EVERY);
-    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut figures, mut audits) = (Every::new(options.figures), Every::new(options.audits));
-    while stop.run_until_cancelled(second.tick()).await.is_some() {
-        let round = async {
-            engine.refresh_clock().await?;
-            engine.refresh_freezes().await?;
-            if figures.due() {
-                figures.cost(timed(engine.publish()).await?);
-            }
-            if audits.due() {
-                audits.cost(timed(engine.publish_audits()).await?);
-            }
-            Ok::<(), engine::Error>(())
-        };
-        let round = AssertUnwindSafe(round).catch_unwind();
-        match stop.run_until_cancelled(round).await {
-            None => return,
-            Some(Ok(Ok(()))) => {}
-            Some(Ok(Err(error))) => tracing::warn!(%error, "failed to keep house"),
-            Some(Err(_)) => tracing::error!("panic while keeping house"),
-        }
+    let (engine, stop) = (&engine, &stop);
+    let fresh = || async {
+        engine.refresh_clock().await?;
+        engine.refresh_freezes().await
+    };
+    // Nobody judges anything by the switches of yesterday.
+    round(stop, fresh()).await;
+    let audited = AtomicI64::new((engine.clock.now() - UNAUDITED).millis());
+    let audit = || async {
+        let (since, now) = (Time::from_millis(audited.load(Ordering::Relaxed)), engine.clock.now());
+        engine.publish_audits(since - OVERLAP).await?;
+        audited.store(now.millis(), Ordering::Relaxed);
+        Ok(())
+    };
+    tokio::join!(
+        repeat(stop, |took| EVERY.saturating_sub(took), fresh),
+        repeat(stop, |took| rest(options.figures, took), || engine.publish()),
+        repeat(stop, |took| rest(options.figures, took), || engine.publish_counts()),
+        repeat(stop, |took| rest(options.audits, took), audit),
+    );
+}
+
+/// Rounds until the end; `pause` says how long after one that took so long.
+async fn repeat<F>(stop: &CancellationToken, pause: impl Fn(Duration) -> Duration, work: impl Fn() -> F)
+where
+    F: Future<Output = Round>,
+{
+    while !stop.is_cancelled() {
+        let begun = Instant::now();
+        round(stop, work()).await;
+        let _ = stop.run_until_cancelled(sleep(pause(begun.elapsed()))).await;
     }
 }
 
-/// Counts rounds of [`EVERY`].
-struct Every {
-    rounds: u64,
-    left: u64,
-}
-
-impl Every {
-    fn new(period: Duration) -> Self {
-        Self { rounds: period.as_secs().max(1), left: 0 }
-    }
-
-    fn due(&mut self) -> bool {
-        let due = self.left == 0;
-        self.left = if due { self.rounds } else { self.left } - 1;
-        due
-    }
-
-    /// The round took so long.
-    fn cost(&mut self, took: Duration) {
-        self.left = self.left.max((took * SHARE).as_secs());
+async fn round(stop: &CancellationToken, work: impl Future<Output = Round>) {
+    match stop.run_until_cancelled(AssertUnwindSafe(work).catch_unwind()).await {
+        None | Some(Ok(Ok(()))) => {}
+        Some(Ok(Err(error))) => tracing::warn!(%error, "failed to keep house"),
+        Some(Err(_)) => tracing::error!("panic while keeping house"),
     }
 }
 
-async fn timed(work: impl Future<Output = Result<(), engine::Error>>) -> Result<Duration, engine::Error> {
-    let begun = Instant::now();
-    work.await.map(|()| begun.elapsed())
+fn rest(period: Duration, took: Duration) -> Duration {
+    period.saturating_sub(took).max(took * SHARE)
 }
 
 #[cfg(test)]
@@ -72,19 +74,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_round_is_due_and_then_every_third() {
-        let mut every = Every::new(Duration::from_secs(3));
-        let due: Vec<bool> = (0..7).map(|_| every.due()).collect();
-        assert_eq!(due, [true, false, false, true, false, false, true]);
+    fn a_round_that_took_long_is_followed_by_fifty_times_as_much_rest() {
+        let (period, ms) = (Duration::from_secs(3), Duration::from_millis);
+        assert_eq!(rest(period, ms(10)), ms(2990));
+        assert_eq!(rest(period, ms(200)), ms(10_000));
     }
 
-    #[test]
-    fn a_round_that_took_long_is_followed_by_fifty_times_as_much_rest() {
-        let mut every = Every::new(Duration::from_secs(3));
-        assert!(every.due());
-        every.cost(Duration::from_millis(10));
-        assert_eq!((0..3).map(|_| every.due()).collect::<Vec<_>>(), [false, false, true]);
-        every.cost(Duration::from_millis(200));
-        assert_eq!((0..11).filter(|_| every.due()).count(), 1, "after ten seconds");
+    #[tokio::test]
+    async fn rounds_go_on_after_a_failure_and_a_panic_until_the_end() {
+        let (stop, rounds) = (CancellationToken::new(), AtomicI64::new(0));
+        let work = || async {
+            match rounds.fetch_add(1, Ordering::Relaxed) {
+                0 => Err(engine::Error::Store(store::Error::Unavailable)),
+                1 => panic!("on purpose"),
+                5 => {
+                    stop.cancel();
+                    Ok(())
+                }
+                _ => Ok(()),
+            }
+        };
+        repeat(&stop, |_| Duration::from_millis(1), work).await;
+        assert_eq!(rounds.load(Ordering::Relaxed), 6);
     }
 }

@@ -62,7 +62,7 @@ pub(super) async fn read(server: &mut Connection, pid: u32) -> Result<Reading> {
 }
 
 /// Of all processes of one PostgreSQL server: those that live, and those that its postmaster has buried.
-fn database_ms(backend: u32) -> Option<u64> {
+pub(super) fn database_ms(backend: u32) -> Option<u64> {
     let postmaster = stat(backend)?.parent;
     let living = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let children = living.filter_map(stat).filter(|stat| stat.parent == postmaster).map(|stat| stat.own_ms);

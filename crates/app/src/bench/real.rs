@@ -33,7 +33,7 @@ const PAYER_LOOKS: Duration = Duration::from_millis(500);
 /// Callbacks a second in the callback run.
 const CALLBACKS_PER_SECOND: u32 = 500;
 /// Nothing is levied for so long: something is wrong.
-const STUCK: Duration = Duration::from_secs(60);
+pub(super) const STUCK: Duration = Duration::from_secs(60);
 
 #[derive(Args, Debug, Clone)]
 pub(crate) struct Real {
@@ -59,9 +59,9 @@ pub(crate) struct Real {
 
 /// Whoever uploads, approves, pays and reports.
 #[derive(Clone)]
-struct Office {
-    uploader: Http,
-    approver: Http,
+pub(super) struct Office {
+    pub(super) uploader: Http,
+    pub(super) approver: Http,
 }
 
 impl Real {
@@ -212,14 +212,14 @@ async fn bring(stack: &Stack, callbacks: impl Iterator<Item = Bytes>) -> Result<
 }
 
 /// As in production, however fast the clock runs.
-fn tune(config: &mut crate::config::Config) {
+pub(super) fn tune(config: &mut crate::config::Config) {
     config.engine.lease_seconds = Some(120);
     config.engine.call_timeout_seconds = Some(30);
     config.engine.concurrency = 512;
 }
 
 /// Uploads, releases and pays so many orders, in batches.
-async fn drive(stack: Arc<Stack>, office: Office, first: usize, orders: usize, batch: usize) -> Result<()> {
+pub(super) async fn drive(stack: Arc<Stack>, office: Office, first: usize, orders: usize, batch: usize) -> Result<()> {
     let batches = (0..orders).step_by(batch.max(1)).map(|from| (first + from * 2, batch.min(orders - from)));
     let (stack, office) = (&stack, &office);
     let one = |(first, rows)| async move {
@@ -232,7 +232,7 @@ async fn drive(stack: Arc<Stack>, office: Office, first: usize, orders: usize, b
     stream::iter(batches.map(one)).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map(|_| ())
 }
 
-async fn upload(office: &Http, file: String) -> Result<String> {
+pub(super) async fn upload(office: &Http, file: String) -> Result<String> {
     let (status, answer) = office.send(reqwest::Method::POST, "/v1/batches", "text/csv", file.into_bytes()).await?;
     if !(200..300).contains(&status) {
         bail!("the payday file was refused ({status}): {answer}");

@@ -98,14 +98,14 @@ impl Report {
 }
 
 /// The figures of a workload on a database.
-pub(super) fn print(workload: &str, database: &str, figures: Vec<(&'static str, Value)>, output: &Output) {
+pub(super) fn print<N: Into<String>>(workload: &str, database: &str, figures: Vec<(N, Value)>, output: &Output) {
+    let figures: Vec<(String, Value)> = figures.into_iter().map(|(name, value)| (name.into(), value)).collect();
     if !output.json {
         let rows: Vec<Vec<String>> =
             figures.iter().map(|(name, value)| vec![name.replace('_', " "), shown(value)]).collect();
         show::print(&show::table(Style::of_stdout(), &[workload, database], &rows));
     }
-    let line: serde_json::Map<String, Value> =
-        figures.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let line: serde_json::Map<String, Value> = figures.into_iter().collect();
     println!("{}", Value::Object(line));
 }
 

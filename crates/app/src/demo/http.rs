@@ -55,6 +55,8 @@ impl Http {
             let answer = self.send_once(reqwest::Method::POST, path, "application/json", once, key).await;
             let late = answer.as_ref().map_or(true, |(status, answer)| {
                 *status == 503
+                    // The first one, which nobody here waits for any more, is still at work.
+                    || answer["code"] == "idempotency_running"
                     || answer["items"].as_array().is_some_and(|items| items.iter().any(|i| i["status"] == 503))
             });
             if !late || tries == TRIES {

@@ -62,7 +62,9 @@ fn plan() -> AuditPlan {
 }
 
 async fn count(fresh: &Fresh, audit: &str, at: Time, plan: AuditPlan) -> i64 {
-    let found = fresh.store.audits(now(fresh, at), plan).await.unwrap();
+    let found = fresh.store.audits(now(fresh, at), plan.clone()).await.unwrap();
+    let recent = fresh.store.recent_audits(now(fresh, at), plan, t(-1_000_000)).await.unwrap();
+    assert_eq!(found, recent, "slice by slice the same is found");
     found.into_iter().find(|finding| finding.audit == audit).unwrap().count
 }
 
