@@ -16,6 +16,7 @@ mod strangers;
 mod idempotency;
 mod read;
 mod page;
+mod listing;
 mod problem;
 mod server;
 mod orders;

@@ -1,17 +1,15 @@
 //! `GET /v1/remits`: remits, newest first.
 
 use crate::api::Api;
-use crate::orders::list::known_state;
-use crate::page::{Page, Span};
+use crate::listing::Listing;
+use crate::page::Page;
 use crate::problem::{Error, Problem};
 use crate::read::Params;
 use crate::remits::WORKFLOW;
 use crate::remits::view::{RemitView, view_all};
 use crate::role::Caller;
 use axum::extract::State;
-use domain::InstanceId;
 use serde::Deserialize;
-use store::Filter;
 use utoipa::IntoParams;
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -30,16 +28,8 @@ pub(crate) async fn list(
     caller: Caller,
     Params(wanted): Params<Wanted>,
 ) -> Result<axum::Json<Page<RemitView>>, Error> {
-    let span = Span::read(wanted.limit.as_deref(), wanted.cursor.as_deref())?;
-    let filter = Filter {
-        workflow: Some(WORKFLOW.into()),
-        tenant: Some(caller.tenant.clone()),
-        state: known_state(WORKFLOW, wanted.state)?,
-        cursor: span.cursor.map(InstanceId),
-        limit: span.fetch(),
-        ..Filter::default()
-    };
-    let mut rows = api.store().list(filter).await?;
-    let next_cursor = span.cut(&mut rows, |row| row.id.0);
+    let Wanted { state, limit, cursor } = wanted;
+    let listing = Listing { state, limit, cursor, ..Listing::default() };
+    let (rows, next_cursor) = listing.page(&api, &caller, WORKFLOW).await?;
     Ok(axum::Json(Page { items: view_all(&api, rows).await?, next_cursor }))
 }
