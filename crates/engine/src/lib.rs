@@ -37,8 +37,10 @@ mod draft;
 mod commit;
 mod settle;
 mod watch;
+mod auditor;
 mod refresh;
 
+pub use auditor::Auditor;
 pub use bell::Bell;
 pub use commit::{Committer, Waiting, commit_group};
 pub use drive::Driven;

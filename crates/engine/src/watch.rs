@@ -30,13 +30,13 @@ pub struct Figures {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubts {
     pub account: String,
-    /// The state without its suffix.
+    /// See [`doubted`].
     pub operation: String,
     pub count: i64,
 }
 
 /// The suffix of every state in doubt (safety.md §9).
-const IN_DOUBT: &str = "_in_doubt";
+const IN_DOUBT: &str = "in_doubt";
 /// A callback whose addressee is still unknown after this long is told again (F71).
 const ORPHAN_AGE: Duration = Duration::from_secs(600);
 
@@ -65,7 +65,7 @@ impl Engine {
     }
 
     /// What the audits must know of the process book, the parameters and the accounts' settings.
-    fn audit_plan(&self) -> AuditPlan {
+    pub(crate) fn audit_plan(&self) -> AuditPlan {
         let (params, plan) = (&self.rules.params, AuditPlan::default());
         let accounts = |wanted: fn(&Policy) -> bool| {
             self.providers.names().filter(|name| wanted(self.rules.policy(name))).map(str::to_owned).collect()
@@ -145,21 +145,6 @@ impl Engine {
     pub async fn recent_audits(&self, since: Time) -> Result<Vec<Finding>> {
         Ok(self.store.recent_audits(self.moment(), self.audit_plan(), since).await?)
     }
-
-    /// Sets the gauge of every audit by what has moved since then, and says what waits for nobody.
-    pub async fn publish_audits(&self, since: Time) -> Result<()> {
-        for finding in self.recent_audits(since).await? {
-            if finding.count > 0 {
-                tracing::error!(audit = finding.audit, count = finding.count, "safety audit broken");
-            }
-            gauge!("levee_safety_violations", "audit" => finding.audit).set(whole(finding.count));
-        }
-        let orphans = self.orphans().await?;
-        if !orphans.is_empty() {
-            tracing::warn!(count = orphans.len(), "posts whose addressee is still unknown");
-        }
-        Ok(())
-    }
 }
 
 /// A state that nobody is in any more must read 0, not what it last was.
@@ -178,15 +163,15 @@ fn every_state(found: Vec<Count>) -> Vec<Count> {
 
 /// Every account with every operation of the process book: a doubt that is settled must read 0.
 fn in_doubt<'a>(accounts: impl Iterator<Item = &'a str>, found: Vec<InDoubt>) -> Vec<Doubts> {
-    let operation = |state: &str| state.strip_suffix(IN_DOUBT).map(str::to_owned);
-    let operations: Vec<String> =
-        book::all().iter().flat_map(|entry| entry.states).filter_map(|(state, _)| operation(state)).collect();
+    let book = book::all();
+    let states = book.iter().flat_map(|entry| entry.states.iter().map(|(state, _)| (entry.name, *state)));
+    let operations: Vec<String> = states.filter_map(|(workflow, state)| doubted(workflow, state)).collect();
     let mut sums: BTreeMap<(String, String), i64> = BTreeMap::new();
     for account in accounts {
         sums.extend(operations.iter().map(|operation| ((account.to_owned(), operation.clone()), 0)));
     }
     for one in found {
-        if let Some(operation) = operation(&one.state) {
+        if let Some(operation) = doubted(&one.workflow, &one.state) {
             *sums.entry((one.account, operation)).or_default() += one.count;
         }
     }
@@ -194,11 +179,29 @@ fn in_doubt<'a>(accounts: impl Iterator<Item = &'a str>, found: Vec<InDoubt>) ->
 }
 
 /// Gauges take what fits a float exactly.
-fn whole(count: i64) -> u32 {
+pub(crate) fn whole(count: i64) -> u32 {
     u32::try_from(count.max(0)).unwrap_or(u32::MAX)
+}
+
+/// What is in doubt in this state: the operation that it names, or the only one that the workflow has.
+fn doubted(workflow: &str, state: &str) -> Option<String> {
+    let operation = state.strip_suffix(IN_DOUBT)?;
+    Some(operation.strip_suffix('_').unwrap_or(workflow).to_owned())
 }
 
 /// A single fen at risk must not read as none.
 fn yuan_up(fen: i64) -> i64 {
     fen.saturating_add(99) / 100
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_doubt_is_named_after_its_operation_or_after_a_workflow_that_has_only_one() {
+        assert_eq!(doubted("remit", "payout_in_doubt").as_deref(), Some("payout"));
+        assert_eq!(doubted("sign_up", "in_doubt").as_deref(), Some("sign_up"));
+        assert_eq!(doubted("sign_up", "signed"), None);
+    }
 }

@@ -48,12 +48,25 @@ impl Sql {
                 all.entry(audit).or_default().extend(broken);
             }
         }
-        let once = |mut broken: Vec<String>| {
-            broken.sort_unstable();
-            broken.dedup();
-            broken
-        };
-        Ok(all.into_iter().map(|(audit, broken)| finding(audit, once(broken))).collect())
+        Ok(all.into_iter().map(|(audit, broken)| finding(audit, broken)).collect())
+    }
+
+    pub(crate) async fn next_audits(
+        &self,
+        now: Moment,
+        plan: AuditPlan,
+        after: Uuid,
+    ) -> Result<(Vec<Finding>, Option<Uuid>)> {
+        if self.kind() != Kind::Postgres {
+            return Ok((Vec::new(), None));
+        }
+        let rows = self.all(slice::NEXT, vec![after.into(), crate::instance::limit(slice::MACHINES)]).await?;
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.get("id")).collect::<Result<_>>()?;
+        let next = ids.last().copied();
+        // The chains of acts belong to no machine: they are read from their beginning with the first slice.
+        let since = if after.is_nil() { Time::from_millis(0) } else { now.business };
+        let broken = self.broken(now, Arc::new(plan), Some(Slice { ids, since })).await?;
+        Ok((broken.into_iter().map(|(audit, broken)| finding(audit, broken)).collect(), next))
     }
 
     async fn broken(&self, now: Moment, plan: Arc<AuditPlan>, slice: Option<Slice>) -> Result<Broken> {

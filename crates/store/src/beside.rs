@@ -6,6 +6,7 @@ use domain::record::{Decision, Evidence, Permit};
 use domain::{InstanceId, Money};
 use sqlx::AssertSqlSafe;
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use uuid::Uuid;
 
 /// The newest of each kind of row; evidence that was revoked and cases that are settled do not count.
@@ -27,6 +28,7 @@ const BESIDE: &str = "select i.id, \
     left join permit p on p.id = (select n.id from permit n where n.remit = i.id order by n.attempt desc limit 1) \
     left join evidence e on e.id = (select n.id from evidence n where n.remit = i.id and n.revoked_at is null order by n.at desc, n.id desc limit 1) \
     left join decision d on d.remit = i.id left join decision_revision r on r.remit = i.id";
+static ONE: LazyLock<String> = LazyLock::new(|| format!("-- remit.beside\n{BESIDE} where i.id = $1"));
 
 impl Store {
     /// What stands beside each of these remits, in their order and in one read.
@@ -40,6 +42,10 @@ impl Store {
 
 impl Sql {
     async fn beside(&self, remits: &[InstanceId]) -> Result<Vec<Beside>> {
+        if let [remit] = remits {
+            let row = self.by_id(&ONE, remit.0).await?;
+            return Ok(vec![row.map_or_else(|| Ok(Beside::default()), |row| beside(&row))?]);
+        }
         if remits.is_empty() {
             return Ok(Vec::new());
         }

@@ -1,5 +1,6 @@
 //! One SQL database, opened: its pools, keys and clock, and the few verbs everything else is written with.
 
+use crate::by_id::ById;
 use crate::connect::{self, work};
 use crate::sql::{Pool, Row, Value};
 use crate::vault::{Keys, Vault};
@@ -18,6 +19,7 @@ use uuid::Uuid;
 #[derive(Clone)]
 pub(crate) struct Sql {
     pub(crate) pool: Pool,
+    pub(crate) by_id: ById,
     pub(crate) vault: Arc<Vault>,
     pub(crate) clock: Clock,
     /// Opened people, by tenant and id.
@@ -34,8 +36,8 @@ impl Sql {
             (connect::postgres(url, options).await?, None)
         };
         let vault = Arc::new(Vault::new(options.master_key));
-        let sql =
-            Sql { pool, vault, clock: options.clock.clone(), people: Arc::default(), lock: Arc::new(Mutex::new(lock)) };
+        let (clock, lock) = (options.clock.clone(), Arc::new(Mutex::new(lock)));
+        let sql = Sql { pool, by_id: ById::default(), vault, clock, people: Arc::default(), lock };
         // A first migration may have been cut short: such a database opens, to be migrated on.
         if sql.schema_version().await? >= Some(migrations::SETTINGS) {
             sql.load_roots().await?;

@@ -164,10 +164,11 @@ pub struct Finding {
     pub examples: Vec<String>,
 }
 
-/// Machines of an account whose state ends in `_in_doubt`.
+/// Machines of an account and a workflow whose state ends in `in_doubt`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InDoubt {
     pub account: String,
+    pub workflow: String,
     pub state: String,
     pub count: i64,
 }

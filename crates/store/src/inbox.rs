@@ -62,7 +62,7 @@ pub(crate) async fn hold_addresses(c: &mut Conn, addresses: Vec<String>, hold: H
 
 impl Sql {
     pub(crate) async fn answer(&self, ask: Uuid) -> Result<Option<serde_json::Value>> {
-        let row = self.one("-- inbox.answer\nselect id, answer from inbox where id = $1", vec![ask.into()]).await?;
+        let row = self.by_id("-- inbox.answer\nselect id, answer from inbox where id = $1", ask).await?;
         row.map_or(Ok(None), |row| row.json_or("answer"))
     }
 
@@ -71,9 +71,10 @@ impl Sql {
         self.all(sql, vec![id.into()]).await?.iter().map(read).collect()
     }
 
+    /// What a machine has told one that is not there yet waits as it should.
     pub(crate) async fn orphans(&self, older_than: Time) -> Result<Vec<Orphan>> {
         let sql = "-- inbox.orphans\nselect b.id, b.tenant, b.address, b.instance, b.event, b.source, b.at from inbox b \
-                   where b.consumed_at is null and b.at < $1 \
+                   where b.consumed_at is null and b.at < $1 and (b.instance is not null or b.source <> 'machine') \
                    and (b.instance is null or not exists (select 1 from instance i where i.id = b.instance)) order by b.at, b.id limit 1000";
         let read = |row: &Row| -> Result<Orphan> {
             let address = row.get::<Option<String>>("address")?;

@@ -7,6 +7,7 @@ use crate::{Claimed, Error, Filter, Held, Instance, Kind, Line, NewInstance, Res
 use domain::{InstanceId, ids};
 use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::LazyLock;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -34,11 +35,12 @@ const GUARD: Into = Into {
 const LATER: Duration = Duration::from_secs(3600);
 const COLUMNS: &str = "id, workflow, tenant, account, business_key, address, parent, person, content_hash, input, state, state_name, revision, \
                        head, wake_at, lane, claims, claimed_until, created_at, updated_at";
+static GET: LazyLock<String> =
+    LazyLock::new(|| format!("-- instance.get\nselect {COLUMNS} from instance where id = $1"));
 
 impl Sql {
     pub(crate) async fn instance(&self, id: InstanceId) -> Result<Option<Instance>> {
-        let sql = format!("-- instance.get\nselect {COLUMNS} from instance where id = $1");
-        self.one(AssertSqlSafe(sql), vec![id.into()]).await?.as_ref().map(read).transpose()
+        self.by_id(&GET, id.0).await?.as_deref().map(read).transpose()
     }
 
     pub(crate) async fn instances_by_keys(

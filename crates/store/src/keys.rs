@@ -150,7 +150,10 @@ fn act(row: &Row) -> Result<Act> {
     Ok(Act { who, what, subject, detail: row.json("detail")?, at: row.time("at")? })
 }
 
-/// The first broken link of a tenant's chain.
+/// Links that are verified together.
+const PAGE: i64 = 1000;
+
+/// The first broken link of a tenant's chain, from `since` on.
 pub(crate) async fn broken_act(c: &mut Conn, tenant: &str, since: Option<Time>) -> Outcome<Option<i64>> {
     let before_it =
         "-- audit.verified\nselect seq, hash from audit where tenant = $1 and at < $2 order by seq desc limit 1";
@@ -162,16 +165,22 @@ pub(crate) async fn broken_act(c: &mut Conn, tenant: &str, since: Option<Time>) 
         Some(row) => (row.get("seq")?, row.get("hash")?),
         None => (0, String::new()),
     };
-    let sql = "-- audit.verify\nselect * from audit where tenant = $1 and seq > $2 order by seq";
-    let rows = c.all(sql, vec![tenant.into(), seq.into()]).await?;
-    for (row, seq) in rows.iter().zip(seq + 1..) {
-        let hash: String = row.get("hash")?;
-        if row.get::<i64>("seq")? != seq || hash != chain::act(&before, tenant, seq, &act(row)?) {
-            return Ok(Some(seq));
+    let sql = "-- audit.verify\nselect * from audit where tenant = $1 and seq > $2 order by seq limit $3";
+    let mut seq = seq;
+    loop {
+        let rows = c.all(sql, vec![tenant.into(), seq.into(), PAGE.into()]).await?;
+        if rows.is_empty() {
+            return Ok(None);
         }
-        before = hash;
+        for row in rows {
+            seq += 1;
+            let hash: String = row.get("hash")?;
+            if row.get::<i64>("seq")? != seq || hash != chain::act(&before, tenant, seq, &act(&row)?) {
+                return Ok(Some(seq));
+            }
+            before = hash;
+        }
     }
-    Ok(None)
 }
 
 const AUDIT: Into = Into {

@@ -14,6 +14,7 @@ mod office;
 mod connect;
 mod sql;
 mod database;
+mod by_id;
 mod migrations;
 mod pace;
 mod vault;

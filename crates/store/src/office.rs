@@ -308,6 +308,15 @@ impl Store {
         }
     }
 
+    /// The same of the next few thousand machines after this one, and the last of them: with nil first and so on, until there is none,
+    /// everything is audited in short snapshots. On SQLite and in memory [`Store::recent_audits`] leaves nothing to this.
+    pub async fn next_audits(&self, now: Moment, plan: AuditPlan, after: Uuid) -> Result<(Vec<Finding>, Option<Uuid>)> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.next_audits(now, plan, after).await,
+            Inner::Memory(_) => Ok((Vec::new(), None)),
+        }
+    }
+
     /// Fen of evidence not revoked whose remit is not levied: paid, and not yet safe.
     pub async fn money_at_risk(&self) -> Result<i64> {
         match &self.inner {

@@ -7,7 +7,7 @@ use crate::{Error, Result, Sql};
 use domain::{BankCard, Cellphone, IdCard, Person, PersonName, ids};
 use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::PoisonError;
+use std::sync::{Arc, LazyLock, PoisonError};
 use uuid::Uuid;
 
 const INSERT: Into = Into {
@@ -17,6 +17,8 @@ const INSERT: Into = Into {
               id_card_ix text, cellphone_ix text, tail_ix text, bankcard_ix text",
     suffix: "on conflict (tenant, fingerprint) do nothing",
 };
+const COLUMNS: &str = "id, tenant, name, id_card, cellphone, bankcard";
+static GET: LazyLock<String> = LazyLock::new(|| format!("-- person.get\nselect {COLUMNS} from person where id = $1"));
 /// Opened people kept in memory; a turn needs the same person a few times in a row.
 const CACHED: usize = 4096;
 
@@ -56,17 +58,21 @@ impl Sql {
         if closed.is_empty() {
             return Ok(found);
         }
-        let sql = format!(
-            "-- person.get\nselect id, name, id_card, cellphone, bankcard from person where tenant = $1 and {}",
-            self.chosen("id", 2)
-        );
-        let rows = self.all(AssertSqlSafe(sql), vec![tenant.into(), closed.into()]).await?;
+        let rows = match closed[..] {
+            [one] => self.by_id(&GET, one).await?.into_iter().collect(),
+            _ => {
+                let sql = format!("-- person.get\nselect {COLUMNS} from person where {}", self.chosen("id", 1));
+                self.all(AssertSqlSafe(sql), vec![closed.into()]).await?.into_iter().map(Arc::new).collect::<Vec<_>>()
+            }
+        };
         let keys = self.keys_of(tenant).await?;
-        let opened = rows.iter().map(|row| {
-            let id = row.get("id")?;
-            Ok((id, open(&keys, tenant, id, row)?))
-        });
-        let opened = opened.collect::<Result<Vec<_>>>()?;
+        let mut opened = Vec::with_capacity(rows.len());
+        for row in rows {
+            if row.get::<String>("tenant")? == tenant {
+                let id = row.get("id")?;
+                opened.push((id, open(&keys, tenant, id, &row)?));
+            }
+        }
         let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
         if people.len() + opened.len() > CACHED {
             people.clear();

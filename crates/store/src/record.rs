@@ -18,11 +18,7 @@ pub(crate) const CASE: &str = "id, instance, workflow, tenant, kind, severity, o
 
 impl Sql {
     pub(crate) async fn permit(&self, id: Uuid) -> Result<Option<PermitRow>> {
-        self.one("-- permit.get\nselect * from permit where id = $1", vec![id.into()])
-            .await?
-            .as_ref()
-            .map(permit)
-            .transpose()
+        self.by_id("-- permit.get\nselect * from permit where id = $1", id).await?.as_deref().map(permit).transpose()
     }
 
     pub(crate) async fn permits(&self, remit: InstanceId) -> Result<Vec<PermitRow>> {

@@ -73,12 +73,13 @@ impl Sql {
 
     pub(crate) async fn in_doubt(&self) -> Result<Vec<InDoubt>> {
         let sql = format!(
-            "-- instance.in_doubt\nselect account, state_name, count(*) as n from instance where state_name like '%\\_in\\_doubt' escape '\\' \
-             and {} group by account, state_name order by 1, 2",
+            "-- instance.in_doubt\nselect account, workflow, state_name, count(*) as n from instance \
+             where state_name like '%in\\_doubt' escape '\\' and {} group by account, workflow, state_name order by 1, 2, 3",
             in_none(&CALM)
         );
         let read = |row: &Row| {
-            Ok(InDoubt { account: row.get("account")?, state: row.get("state_name")?, count: row.get("n")? })
+            let (account, workflow) = (row.get("account")?, row.get("workflow")?);
+            Ok(InDoubt { account, workflow, state: row.get("state_name")?, count: row.get("n")? })
         };
         self.all(AssertSqlSafe(sql), vec![]).await?.iter().map(read).collect()
     }
@@ -138,6 +139,7 @@ impl Sql {
 
 pub(crate) fn finding(audit: &str, mut broken: Vec<String>) -> Finding {
     broken.sort_unstable();
+    broken.dedup();
     let count = i64::try_from(broken.len()).unwrap_or(i64::MAX);
     Finding { audit: audit.to_owned(), count, examples: broken.into_iter().take(EXAMPLES).collect() }
 }

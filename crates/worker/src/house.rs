@@ -1,12 +1,11 @@
 //! The housekeeper: what must be fresh in every process, whether rows are due or not.
 
 use crate::Options;
-use domain::Time;
-use engine::Engine;
+use engine::{Auditor, Engine};
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -14,10 +13,8 @@ use tokio_util::sync::CancellationToken;
 const EVERY: Duration = Duration::from_secs(1);
 /// What takes long, because there are millions of rows to look at, is done more seldom: at most this part of the time goes into it.
 const SHARE: u32 = 50;
-/// Before the first audit there was another process, which audited what happened under it, but for the end.
-const UNAUDITED: Duration = Duration::from_secs(3600);
-/// A row is written a little after the time it bears.
-const OVERLAP: Duration = Duration::from_secs(60);
+/// How long a round of the audits may look at what nothing has moved.
+const LEISURE: Duration = Duration::from_secs(3);
 
 type Round = engine::Result<()>;
 
@@ -30,13 +27,8 @@ pub(crate) async fn keep(engine: Engine, stop: CancellationToken, options: Optio
     };
     // Nobody judges anything by the switches of yesterday.
     round(stop, fresh()).await;
-    let audited = AtomicI64::new((engine.clock.now() - UNAUDITED).millis());
-    let audit = || async {
-        let (since, now) = (Time::from_millis(audited.load(Ordering::Relaxed)), engine.clock.now());
-        engine.publish_audits(since - OVERLAP).await?;
-        audited.store(now.millis(), Ordering::Relaxed);
-        Ok(())
-    };
+    let auditor = Mutex::new(Auditor::new(engine.clone()));
+    let audit = || async { auditor.lock().await.round(LEISURE).await };
     tokio::join!(
         repeat(stop, |took| EVERY.saturating_sub(took), fresh),
         repeat(stop, |took| rest(options.figures, took), || engine.publish()),
@@ -72,6 +64,7 @@ fn rest(period: Duration, took: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicI64, Ordering};
 
     #[test]
     fn a_round_that_took_long_is_followed_by_fifty_times_as_much_rest() {

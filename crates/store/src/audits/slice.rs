@@ -27,6 +27,11 @@ const TABLES: [(&str, &str); 12] = [
     ("\"case\"", "instance"),
 ];
 
+/// The next machines of a round through all of them, and through those that have lines and are not there.
+pub(super) const NEXT: &str = "-- audit.next\nselect id from (
+    (select id from instance where id > $1 order by id limit $2)
+    union (select instance from history where instance > $1 and seq = 1 order by instance limit $2)) n order by id limit $2";
+
 #[derive(Clone)]
 pub(super) struct Slice {
     pub(super) ids: Vec<Uuid>,

@@ -337,7 +337,11 @@ impl World {
 
     pub(crate) fn orphans(&self, older_than: Time) -> Result<Vec<Orphan>> {
         let lost = |mail: &&Mail| {
-            !mail.consumed && mail.letter.at < older_than && mail.instance.is_none_or(|id| !self.machines.has(&id))
+            let waits = mail.instance.is_none() && mail.letter.source == "machine";
+            !mail.consumed
+                && mail.letter.at < older_than
+                && !waits
+                && mail.instance.is_none_or(|id| !self.machines.has(&id))
         };
         let mut orphans: Vec<Orphan> = self.inbox.values().filter(lost).map(orphan).collect();
         orphans.sort_by_key(|orphan| (orphan.letter.at, orphan.letter.id));

@@ -16,14 +16,14 @@ impl World {
     }
 
     pub(crate) fn in_doubt(&self) -> Result<Vec<InDoubt>> {
-        let mut counts: BTreeMap<(&str, &str), i64> = BTreeMap::new();
-        for row in
-            self.machines.values().map(|machine| &machine.row).filter(|row| row.state_name.ends_with("_in_doubt"))
+        let mut counts: BTreeMap<(&str, &str, &str), i64> = BTreeMap::new();
+        for row in self.machines.values().map(|machine| &machine.row).filter(|row| row.state_name.ends_with("in_doubt"))
         {
-            *counts.entry((&row.account, &row.state_name)).or_default() += 1;
+            *counts.entry((&row.account, &row.workflow, &row.state_name)).or_default() += 1;
         }
-        let count = |((account, state), count): ((&str, &str), i64)| InDoubt {
+        let count = |((account, workflow, state), count): ((&str, &str, &str), i64)| InDoubt {
             account: account.into(),
+            workflow: workflow.into(),
             state: state.into(),
             count,
         };

@@ -31,7 +31,7 @@ pub(crate) fn op(dice: &mut StdRng, ledger: &mut Ledger, clock: &Clock) -> Op {
             limit: 4,
             closed_lanes: vec![],
             per_lane: 4,
-            shared_lanes: vec![],
+            rooms: std::collections::BTreeMap::new(),
             only_lane: None,
             lease: LEASE,
             now: t(1000),
