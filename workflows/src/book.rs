@@ -1,6 +1,7 @@
 //! The processes by name, behind one face for the engine.
 
 use crate::machine::{Cx, Machine, Step};
+use crate::needs::Require;
 use crate::{bare::Bare, batch::Batch, draw, levy_order::Order, remit::Remit, sign_up::SignUp};
 use domain::record::Write;
 use domain::{Answer, Request, Time, Verdict};
@@ -34,6 +35,7 @@ pub enum Want {
         after: i64,
         limit: usize,
     },
+    Require(Require),
     Rest,
 }
 
@@ -177,6 +179,7 @@ impl<M: Machine> Running for Live<M> {
             Step::Wait(until) => Want::Wait(until),
             Step::Ask(until) => Want::Ask(until),
             Step::Release { after, limit } => Want::Release { after, limit },
+            Step::Require(require) => Want::Require(require),
             Step::Rest => Want::Rest,
         }
     }
@@ -184,7 +187,7 @@ impl<M: Machine> Running for Live<M> {
     fn record(&mut self, cx: &Cx<'_>) -> Result<Moved, Wrong> {
         match self.state.step(&self.input, cx) {
             Step::Record(event) => self.take(event, cx),
-            Step::Call(_) | Step::Wait(_) | Step::Ask(_) | Step::Release { .. } | Step::Rest => {
+            Step::Call(_) | Step::Wait(_) | Step::Ask(_) | Step::Release { .. } | Step::Require(_) | Step::Rest => {
                 Err(crate::Illegal { state: self.state.name(), event: "record" }.into())
             }
         }

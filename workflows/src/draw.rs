@@ -46,7 +46,9 @@ fn arrows<M: Machine>() -> (Arrows, Vec<&'static str>) {
             let cx = &Cx { now: specimen_time(hours), real: specimen_time(hours), ..*cx };
             let recorded = states.iter().filter_map(|state| match state.step(&input, cx) {
                 Step::Record(event) => Some(event),
-                Step::Call(_) | Step::Wait(_) | Step::Ask(_) | Step::Release { .. } | Step::Rest => None,
+                Step::Call(_) | Step::Wait(_) | Step::Ask(_) | Step::Release { .. } | Step::Require(_) | Step::Rest => {
+                    None
+                }
             });
             for event in events.iter().cloned().chain(recorded) {
                 let name = M::event_name(&event);

@@ -13,6 +13,7 @@
 //!           5. An order that is not wanted any more is cancelled as soon as its remits can be (P07).
 
 mod facts;
+mod gate;
 mod read;
 mod resolve;
 mod send;
@@ -26,21 +27,25 @@ pub use facts::{Child, Hold, Input, Outcome, Times, Under, Why};
 use crate::cases::Answered;
 use crate::doubt::Doubt;
 use crate::machine::{Cx, Illegal, Machine, Next, Specimens, Step};
+use crate::needs::Standing;
 use crate::policy::Direction;
 use domain::levy::{Hint, OrderSeen};
 use domain::{Answer, Fault, InstanceId, Refusal, Request, Time, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Where the order stands; names as they print.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
-    /// Nothing has been sent. `hold`: a person must let it go.
+    /// Nothing has been sent. `hold`: a person must let it go. `needs`: how far what it needs of others is met.
     Gated {
         since: Time,
         hold: Option<Hold>,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        needs: BTreeMap<u32, Standing>,
     },
     /// CREATE may be sent.
     Creating {
@@ -97,6 +102,17 @@ pub enum Event {
     },
     CancelAsked {
         by: String,
+    },
+    /// Another machine has been asked for what this one needs of it, and has said how that stands.
+    Required {
+        need: u32,
+    },
+    Met {
+        need: u32,
+    },
+    Unmet {
+        need: u32,
+        reason: String,
     },
     RemitDone {
         remit: InstanceId,
@@ -188,7 +204,7 @@ impl Machine for Order {
         match self {
             Order::Gated { hold: Some(Hold::SuspectedDuplicate), .. } => Step::Ask(None),
             Order::Gated { hold: Some(Hold::MonthEnd), .. } => Self::want_next_month(cx),
-            Order::Gated { hold: None, .. } => self.want_to_create(input, cx),
+            Order::Gated { hold: None, needs, .. } => Self::want_to_create(needs, input, cx),
             Order::Creating { .. } if frozen(input, cx) => Step::Wait(cx.now + FREEZE_LOOK),
             Order::Creating { sends, .. } => Step::Call(Request::CreateOrder {
                 request_id: send::name_of(&input.request_id, *sends),
@@ -246,6 +262,9 @@ impl Machine for Order {
             Event::Hinted(hint) => Some(self.hinted(&hint, cx)),
             Event::ReleaseAsked { .. } => Some(self.release_asked(cx)),
             Event::CancelAsked { by } => Some(self.cancel_asked(&by, cx)),
+            Event::Required { need } => Some(self.required(need, cx)),
+            Event::Met { need } => Some(self.met(need)),
+            Event::Unmet { need, reason } => Some(self.unmet(need, reason, cx)),
             Event::RemitDone { remit, state } => Some(self.remit_done(remit, &state, cx)),
             Event::CaseResolved { case, r#move, by, .. } => Some(self.resolved(&case, &r#move, &by, input, cx)),
             Event::Created { sent_at, accept_time } => self.created(sent_at, accept_time, cx),
@@ -255,7 +274,7 @@ impl Machine for Order {
             Event::Seen(seen) => self.seen(&seen, input, cx),
             Event::Absent { asked_at } => self.absent(asked_at, cx),
             Event::LookFailed { fault } => self.look_failed(&fault, cx),
-            Event::GateOpened => self.gate_opened(cx),
+            Event::GateOpened => self.gate_opened(input, cx),
             Event::Held(hold) => self.held(hold, cx),
             Event::NameTooLong => self.name_too_long(cx),
             Event::Disproved => self.send_again(cx),
@@ -277,13 +296,15 @@ impl Machine for Order {
         }
     }
 
-    fn waits_for(&self, _input: &Input) -> Option<String> {
+    fn waits_for(&self, input: &Input) -> Option<String> {
         match self {
             Order::Gated { hold: Some(Hold::SuspectedDuplicate), .. } => {
                 Some("a person: the same person, amount, task and day as an earlier order".into())
             }
             Order::Gated { hold: Some(Hold::MonthEnd), .. } => Some("the new tax month, or a person's release".into()),
-            Order::Gated { hold: None, .. } => Some("its turn to be sent".into()),
+            Order::Gated { hold: None, needs, .. } => {
+                Some(gate::words(needs, input).unwrap_or_else(|| "its turn to be sent".into()))
+            }
             Order::Creating { .. } => Some("the provider to accept it".into()),
             Order::CreateInDoubt { .. } => Some("proof whether the provider has it".into()),
             Order::Accepted(_) | Order::Splitting(_) => Some("the provider to split it into remits".into()),

@@ -12,6 +12,7 @@ pub mod doubt;
 mod cases;
 #[cfg(test)]
 mod answers;
+pub mod needs;
 pub mod levy_order;
 pub mod quote;
 pub mod remit;

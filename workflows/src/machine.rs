@@ -1,5 +1,6 @@
 //! What every process is: a state that wants something, and events that move it.
 
+use crate::needs::Require;
 use crate::{Freezes, Params, Policy};
 use domain::record::Write;
 use domain::{Answer, InstanceId, Request, Time, Verdict};
@@ -37,6 +38,8 @@ pub enum Step<E> {
     Ask(Option<Time>),
     /// Start the next prepared rows of this batch, after row `after`.
     Release { after: i64, limit: usize },
+    /// Let another machine know that this one waits for it, and start it where it may be; answered by `Required`.
+    Require(Require),
     /// Nothing, for ever.
     Rest,
 }

@@ -21,6 +21,10 @@ pub struct Policy {
     pub month_edge: Guard,
     /// Whether the batch query tells of the contract that is invited to under an id of ours.
     pub sign_up_query_covers_sync_sign: bool,
+    /// The contract that a person must have signed with the order's party before the order is sent.
+    pub require_sign_up: Option<SignUpKind>,
+    /// Whether an order whose person has not been invited does so itself.
+    pub start_sign_ups: bool,
     /// Which calendar of `params/banks.toml` the payer's bank keeps.
     pub bank_channel: String,
 }
@@ -38,6 +42,8 @@ impl Default for Policy {
             name_max_chars: 10,
             month_edge: Guard::Warn,
             sign_up_query_covers_sync_sign: false,
+            require_sign_up: None,
+            start_sign_ups: true,
             bank_channel: "always".into(),
         }
     }
@@ -83,6 +89,16 @@ pub enum SumCheck {
 pub enum Guard {
     Warn,
     Hold,
+}
+
+/// Which contract (000 §2.1, §2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignUpKind {
+    /// 商户签约.
+    SyncSign,
+    /// 签约.
+    SignUp,
 }
 
 /// One direction of movement; each freezes alone.

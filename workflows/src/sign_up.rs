@@ -10,10 +10,12 @@
 //!           2. "Not signed" is typed by time: before 24 h and a grace it says "not yet", after them "failed" (P47, P48).
 //!           3. Silence never waits for ever: the provider calls nobody when nobody signs (000 §2.1 R4).
 //!           4. A new invitation is a person's decision, and a sign-up of its own.
+//!           5. Whoever waits for the signature hears of it, whichever invitation brought it.
 
 mod facts;
 mod send;
 mod specimens;
+mod waiters;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +24,7 @@ pub use facts::{Again, Contract, Input, Why};
 use crate::cases::Answered;
 use crate::doubt::Doubt;
 use crate::machine::{Cx, Illegal, Machine, Next, Specimens, Step};
+use crate::needs::Waiter;
 use crate::policy::Direction;
 use domain::levy::Hint;
 use domain::people::{SignSeen, SignUpKey};
@@ -30,10 +33,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Where the sign-up stands; names as they print.
+/// A sign-up, and who waits for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignUp {
+    pub at: At,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiters: Vec<Waiter>,
+}
+
+/// Where it stands; names as they print.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SignUp {
+pub enum At {
     /// The invitation may be sent.
     Inviting {
         since: Time,
@@ -64,7 +75,7 @@ pub enum SignUp {
     },
     NeedsOperator {
         why: Why,
-        back: Box<SignUp>,
+        back: Box<At>,
     },
 }
 
@@ -81,6 +92,12 @@ pub enum Event {
         evidence: Option<Value>,
         by: String,
     },
+    /// Somebody waits for the signature.
+    Wanted {
+        waiter: Waiter,
+    },
+    /// The invitation that a person sent after this one has brought the signature.
+    SignedAgain,
     // From calls.
     Invited {
         sent_at: Time,
@@ -127,20 +144,15 @@ impl Machine for SignUp {
     type Event = Event;
 
     fn name(&self) -> &'static str {
-        match self {
-            SignUp::Inviting { .. } => "inviting",
-            SignUp::Waiting { .. } => "waiting",
-            SignUp::InDoubt { .. } => "in_doubt",
-            SignUp::Signed { .. } => "signed",
-            SignUp::NotSigned { .. } => "not_signed",
-            SignUp::NeedsOperator { .. } => "needs_operator",
-        }
+        self.at.name()
     }
 
     fn event_name(event: &Event) -> &'static str {
         match event {
             Event::Hinted(_) => "Hinted",
             Event::CaseResolved { .. } => "CaseResolved",
+            Event::Wanted { .. } => "Wanted",
+            Event::SignedAgain => "SignedAgain",
             Event::Invited { .. } => "Invited",
             Event::Refused { .. } => "Refused",
             Event::Unsure { .. } => "Unsure",
@@ -161,24 +173,24 @@ impl Machine for SignUp {
             () if cx.now >= look_at => Step::Call(input.query()),
             () => Step::Wait(look_at),
         };
-        match self {
-            SignUp::Inviting { .. } if input.name_chars > cx.policy.name_max_chars => Step::Record(Event::NameTooLong),
-            SignUp::Inviting { .. } if frozen(cx) => Step::Wait(cx.now + FREEZE_LOOK),
-            SignUp::Inviting { .. } => Step::Call(input.invitation()),
-            SignUp::Waiting { until, look_at, .. } => look(*look_at, *until),
-            SignUp::InDoubt { doubt, .. } if doubt.disproved() => Step::Record(Event::Disproved),
-            SignUp::InDoubt { until, doubt, .. } => look(doubt.look_at, *until),
-            SignUp::NeedsOperator { .. } => Step::Ask(None),
-            SignUp::Signed { .. } | SignUp::NotSigned { .. } => Step::Rest,
+        match &self.at {
+            At::Inviting { .. } if input.name_chars > cx.policy.name_max_chars => Step::Record(Event::NameTooLong),
+            At::Inviting { .. } if frozen(cx) => Step::Wait(cx.now + FREEZE_LOOK),
+            At::Inviting { .. } => Step::Call(input.invitation()),
+            At::Waiting { until, look_at, .. } => look(*look_at, *until),
+            At::InDoubt { doubt, .. } if doubt.disproved() => Step::Record(Event::Disproved),
+            At::InDoubt { until, doubt, .. } => look(doubt.look_at, *until),
+            At::NeedsOperator { .. } => Step::Ask(None),
+            At::Signed { .. } | At::NotSigned { .. } => Step::Rest,
         }
     }
 
     fn found(&self, _cx: &Cx<'_>) -> Option<Event> {
-        match self {
-            SignUp::Inviting { .. } => Some(Event::WorkerLost),
+        match &self.at {
+            At::Inviting { .. } => Some(Event::WorkerLost),
             // Every other state asks only questions.
-            SignUp::Waiting { .. } | SignUp::InDoubt { .. } => None,
-            SignUp::Signed { .. } | SignUp::NotSigned { .. } | SignUp::NeedsOperator { .. } => None,
+            At::Waiting { .. } | At::InDoubt { .. } => None,
+            At::Signed { .. } | At::NotSigned { .. } | At::NeedsOperator { .. } => None,
         }
     }
 
@@ -204,53 +216,84 @@ impl Machine for SignUp {
 
     fn may_send(&self, _input: &Input, request: &Request, cx: &Cx<'_>) -> bool {
         let invite = matches!(request, Request::Invite { .. } | Request::SignUp { .. });
-        let may_invite = matches!(self, SignUp::Inviting { .. }) && !frozen(cx);
+        let may_invite = matches!(self.at, At::Inviting { .. }) && !frozen(cx);
         matches!(request, Request::FindSignUps { .. }) || (invite && may_invite)
     }
 
     fn apply(self, input: &Input, event: Event, cx: &Cx<'_>) -> Result<Next<Self>, Illegal> {
         let illegal = Illegal { state: self.name(), event: Self::event_name(&event) };
+        let SignUp { at, waiters } = self;
+        let before = at.clone();
         let next = match event {
-            Event::Hinted(hint) => Some(self.hinted(&hint, input, cx)),
-            Event::CaseResolved { case, r#move, by, .. } => Some(self.resolved(&case, &r#move, &by, cx)),
-            Event::Invited { sent_at, signed } => self.invited(sent_at, signed, cx),
-            Event::Refused { sent_at, refusal } => self.refused(sent_at, refusal, input, cx),
-            Event::Unsure { sent_at, .. } => self.in_doubt(sent_at, None, cx),
-            Event::WorkerLost => self.worker_lost(cx),
-            Event::Seen { asked_at, seen } => self.seen(asked_at, &seen, input, cx),
-            Event::LookFailed { .. } => self.look_failed(cx),
-            Event::NameTooLong => matches!(self, SignUp::Inviting { .. }).then(|| self.park(Why::NameTooLong, cx)),
-            Event::Disproved => self.send_again(cx),
-            Event::Lapsed => self.lapsed(cx),
+            Event::Wanted { waiter } => return Ok(Self { at, waiters }.wanted(waiter)),
+            Event::SignedAgain => Some(at.signed_again(cx)),
+            Event::Hinted(hint) => Some(at.hinted(&hint, input, cx)),
+            Event::CaseResolved { case, r#move, by, .. } => Some(at.resolved(&case, &r#move, &by, cx)),
+            Event::Invited { sent_at, signed } => at.invited(sent_at, signed, cx),
+            Event::Refused { sent_at, refusal } => at.refused(sent_at, refusal, input, cx),
+            Event::Unsure { sent_at, .. } => at.in_doubt(sent_at, None, cx),
+            Event::WorkerLost => at.worker_lost(cx),
+            Event::Seen { asked_at, seen } => at.seen(asked_at, &seen, input, cx),
+            Event::LookFailed { .. } => at.look_failed(cx),
+            Event::NameTooLong => matches!(at, At::Inviting { .. }).then(|| at.park(Why::NameTooLong, cx)),
+            Event::Disproved => at.send_again(cx),
+            Event::Lapsed => at.lapsed(cx),
         };
-        next.ok_or(illegal)
+        next.map(|next| Self::told(&before, next, waiters, input)).ok_or(illegal)
     }
 
     fn class(&self, _input: &Input, _cx: &Cx<'_>) -> i16 {
-        match self {
-            SignUp::InDoubt { .. } => 0,
-            SignUp::Inviting { .. } => 3,
-            SignUp::Waiting { .. } => 4,
-            SignUp::Signed { .. } | SignUp::NotSigned { .. } | SignUp::NeedsOperator { .. } => 4,
+        match &self.at {
+            At::InDoubt { .. } => 0,
+            At::Inviting { .. } => 3,
+            At::Waiting { .. } => 4,
+            At::Signed { .. } | At::NotSigned { .. } | At::NeedsOperator { .. } => 4,
         }
     }
 
     fn waits_for(&self, _input: &Input) -> Option<String> {
-        match self {
-            SignUp::Inviting { .. } => Some("its turn to be sent".into()),
-            SignUp::Waiting { until, .. } => Some(format!("the person to sign, at most until {until}")),
-            SignUp::InDoubt { .. } => Some("proof whether the provider has it".into()),
-            SignUp::NeedsOperator { why, .. } => Some(format!("a person: {}", why.words())),
-            SignUp::Signed { .. } | SignUp::NotSigned { .. } => None,
+        match &self.at {
+            At::Inviting { .. } => Some("its turn to be sent".into()),
+            At::Waiting { until, .. } => Some(format!("the person to sign, at most until {until}")),
+            At::InDoubt { .. } => Some("proof whether the provider has it".into()),
+            At::NeedsOperator { why, .. } => Some(format!("a person: {}", why.words())),
+            At::Signed { .. } | At::NotSigned { .. } => None,
         }
     }
 
     fn parked(self, why: &str, cx: &Cx<'_>) -> Next<Self> {
-        self.park(Why::Bug(why.into()), cx)
+        let Next { state: at, writes } = self.at.park(Why::Bug(why.into()), cx);
+        Next { state: SignUp { at, waiters: self.waiters }, writes }
     }
 
     fn specimens() -> Specimens<Self> {
         specimens::all()
+    }
+}
+
+impl SignUp {
+    /// As it begins.
+    pub fn begin(now: Time) -> Self {
+        At::begin(now).into()
+    }
+}
+
+impl At {
+    fn name(&self) -> &'static str {
+        match self {
+            At::Inviting { .. } => "inviting",
+            At::Waiting { .. } => "waiting",
+            At::InDoubt { .. } => "in_doubt",
+            At::Signed { .. } => "signed",
+            At::NotSigned { .. } => "not_signed",
+            At::NeedsOperator { .. } => "needs_operator",
+        }
+    }
+}
+
+impl From<At> for SignUp {
+    fn from(at: At) -> Self {
+        Self { at, waiters: Vec::new() }
     }
 }
 

@@ -97,6 +97,9 @@ pub(crate) struct Policies {
     pub(crate) fee_cap_basis_points: Option<i64>,
     #[serde(deserialize_with = "maybe")]
     pub(crate) name_max_chars: Option<usize>,
+    pub(crate) require_sign_up: Option<workflows::policy::SignUpKind>,
+    #[serde(deserialize_with = "maybe")]
+    pub(crate) start_sign_ups: Option<bool>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

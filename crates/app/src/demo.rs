@@ -1,11 +1,12 @@
-//! `levee demo`: the main job on your machine. Provider and bank simulators on loopback, the product on a database of its own, a
-//! payday file with mistakes in it, a payer that asks permits and pays at the bank, 72 virtual hours in seconds. At the end both
-//! ledgers are compared; exit 0 only if they are equal, every safety audit is 0 and nothing is in limbo.
+//! `levee demo`: the main job on your machine. Provider and bank simulators on loopback, the product on a database of its own, people
+//! who are asked to sign, a payday file with mistakes in it, orders that wait for signatures, a payer that asks permits and pays at the
+//! bank, 72 virtual hours in seconds. At the end both ledgers are compared; exit 0 only if they are equal, every safety audit is 0 and nothing is in limbo.
 
 pub(crate) mod http;
 pub(crate) mod stack;
 pub(crate) mod payday;
 pub(crate) mod office;
+mod people;
 mod payer;
 mod pace;
 pub(crate) mod truth;
@@ -74,7 +75,10 @@ impl Demo {
             keep: self.keep,
             rate_per_second: 2000,
             concurrency: 64,
-            tune: |_| (),
+            tune: |config| {
+                let policy = config.policies.entry("main".into()).or_default();
+                policy.require_sign_up = Some(people::CONTRACT);
+            },
         };
         let mut progress = closing::Progress::new(output.json);
         let stack = stack::Stack::start(setup).await?;
@@ -84,10 +88,12 @@ impl Demo {
             stack.office.base(),
             stack.database
         ));
-        let batch = office::import(&stack, &file, &mut progress).await?;
+        let staff = office::Staff::hire(&stack).await?;
+        let mut desk = people::Desk::invite(staff.operator.clone(), &file, &progress).await?;
+        let batch = office::import(&staff, &file, &mut progress).await?;
         let begun = stack.clock.now();
         let mut payer = payer::Payer::new(&stack);
-        pace::run(&stack, &mut payer, begun + HOUR * 72, &mut progress).await?;
+        pace::run(&stack, &mut payer, &mut desk, begun + HOUR * 72, &mut progress).await?;
         progress.finish(stack.clock.now());
         let report = closing::Report::take(&stack, &batch).await?;
         report.print(output)?;

@@ -132,6 +132,8 @@ fn policy(settings: &olading::Settings, extra: Policies) -> Policy {
         fee_cap_basis_points: extra.fee_cap_basis_points,
         name_max_chars: extra.name_max_chars.unwrap_or(default.name_max_chars),
         sign_up_query_covers_sync_sign: settings.sign_up_query_covers_sync_sign,
+        require_sign_up: extra.require_sign_up,
+        start_sign_ups: extra.start_sign_ups.unwrap_or(default.start_sign_ups),
         month_edge: extra.month_edge.unwrap_or(default.month_edge),
         bank_channel: extra.bank_channel.unwrap_or(default.bank_channel),
     }

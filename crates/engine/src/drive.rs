@@ -6,8 +6,9 @@
 //! 4. A suspect, claimed again and again without coming to an end, is driven alone ([`Claimed::suspect`]): only deaths of a worker that
 //!    did nothing else count against it, and what lay beside the culprit goes on for ever.
 //!
-//! Nothing is sent on a transition that is not durable, and nothing durable is written but through [`Draft`]. A turn whose commit is
-//! refused is dropped: the row is the truth, and says what happens next.
+//! Nothing is sent on a transition that is not durable, and nothing durable is written but through [`Draft`], and what another machine
+//! is told of a need, which is written once however often it is done. A turn whose commit is refused is dropped: the row is the truth,
+//! and says what happens next.
 
 use crate::Engine;
 use crate::commit::Committer;
@@ -241,6 +242,7 @@ impl<'a> Drive<'a> {
             // Boxed: a call's state is large, and whoever drives many at once would carry it for each.
             Want::Call(request) => Box::pin(self.call(request)).await,
             Want::Release { after, limit } => self.release_rows(after, limit).await,
+            Want::Require(require) => self.require(&require).await,
             Want::Wait(_) | Want::Ask(_) | Want::Rest => Break(self.finish().await),
         }
     }

@@ -32,6 +32,7 @@ mod claim;
 mod drive;
 mod call;
 mod together;
+mod require;
 mod finish;
 mod draft;
 mod commit;

@@ -79,7 +79,7 @@ impl Seat {
         let cx = self.cx();
         let want = machine.want(&cx);
         let wake_at = match &want {
-            Want::Record | Want::Call(_) | Want::Release { .. } => Some(cx.now),
+            Want::Record | Want::Call(_) | Want::Release { .. } | Want::Require(_) => Some(cx.now),
             Want::Wait(until) => Some(*until),
             Want::Ask(until) => *until,
             Want::Rest => None,
@@ -93,7 +93,9 @@ impl Seat {
 fn lane_of(account: &str, want: &Want) -> String {
     match want {
         Want::Call(request) => lane(account, request),
-        Want::Record | Want::Wait(_) | Want::Ask(_) | Want::Release { .. } | Want::Rest => NO_LANE.to_owned(),
+        Want::Record | Want::Wait(_) | Want::Ask(_) | Want::Release { .. } | Want::Require(_) | Want::Rest => {
+            NO_LANE.to_owned()
+        }
     }
 }
 

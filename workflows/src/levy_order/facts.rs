@@ -1,5 +1,6 @@
 //! What an order was asked for, and what is known about it on its way.
 
+use crate::needs::Need;
 use domain::levy::{OrderSeen, Terms};
 use domain::{InstanceId, RequestId, Time};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,9 @@ pub struct Input {
     pub terms: Terms,
     /// The order this one replaces after a proven failure or close.
     pub replaces: Option<InstanceId>,
+    /// What must be met before it is sent, as the account's policy was when it was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Need>,
 }
 
 /// Why an order is held before anything is sent.

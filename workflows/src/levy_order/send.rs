@@ -1,12 +1,10 @@
-//! From the gate to the provider: CREATE, and the doubt about it (P01, P02, S-G).
+//! To the provider: CREATE, and the doubt about it (P01, P02, S-G).
 
-use super::{DAY, Event, FREEZE_LOOK, Hold, Input, Order, SENDS_MAX, Times, Under, Why, frozen};
+use super::{DAY, Order, SENDS_MAX, Times, Under, Why};
 use crate::cases;
 use crate::doubt::{Doubt, decaying};
-use crate::machine::{Cx, Next, Step};
-use crate::policy::Guard;
+use crate::machine::{Cx, Next};
 use domain::planted::{Bug, planted};
-use domain::record::{OpenTask, Write};
 use domain::{Refusal, RequestId, Time};
 use std::time::Duration;
 use uuid::Uuid;
@@ -15,21 +13,6 @@ use uuid::Uuid;
 const AUTO_CLOSE: Duration = Duration::from_secs(72 * 3600);
 
 impl Order {
-    /// An order that has just been asked for.
-    pub fn new(now: Time) -> Self {
-        Order::Gated { since: now, hold: None }
-    }
-
-    /// A suspected duplicate: a person confirms it, under a task with an SLA (P12).
-    pub fn suspected_duplicate(now: Time) -> Self {
-        Order::Gated { since: now, hold: Some(Hold::SuspectedDuplicate) }
-    }
-
-    /// The task that owns a held order.
-    pub fn release_task(id: Uuid, now: Time, sla: Duration) -> Write {
-        Write::OpenTask(OpenTask { id, kind: "release_order".into(), sla_at: now + sla, at: now })
-    }
-
     /// The times that follow from the first send, once it may have happened.
     pub fn times(&self) -> Option<&Times> {
         match self {
@@ -76,56 +59,6 @@ impl Order {
     /// When the remits' parent looks around next.
     pub(super) fn watch_at(times: &Times) -> Time {
         times.deadline + DAY
-    }
-
-    pub(super) fn want_to_create(&self, input: &Input, cx: &Cx<'_>) -> Step<Event> {
-        match () {
-            () if input.name_chars > cx.policy.name_max_chars => Step::Record(Event::NameTooLong),
-            () if guarded(cx) => Step::Record(Event::Held(Hold::MonthEnd)),
-            () if frozen(input, cx) => Step::Wait(cx.now + FREEZE_LOOK),
-            () => Step::Record(Event::GateOpened),
-        }
-    }
-
-    /// A hold by the guard ends with the month, or earlier by a person's release.
-    pub(super) fn want_next_month(cx: &Cx<'_>) -> Step<Event> {
-        if guarded(cx) { Step::Ask(Some(cx.now.beijing().month_end())) } else { Step::Record(Event::GateOpened) }
-    }
-
-    fn creating(cx: &Cx<'_>) -> Self {
-        Order::Creating { since: cx.now, first_sent: None, sends: 1, unwanted: false }
-    }
-
-    pub(super) fn gate_opened(self, cx: &Cx<'_>) -> Option<Next<Self>> {
-        let Order::Gated { hold, .. } = self else { return None };
-        match hold {
-            None => Some(Next::to(Self::creating(cx))),
-            Some(Hold::MonthEnd) => Some(Next::to(Self::creating(cx)).with(Write::CloseTasks { at: cx.now })),
-            Some(Hold::SuspectedDuplicate) => None,
-        }
-    }
-
-    pub(super) fn held(self, hold: Hold, cx: &Cx<'_>) -> Option<Next<Self>> {
-        let Order::Gated { since, hold: None } = self else { return None };
-        let id = domain::ids::derive(cx.now, cx.me.0, "task/release_order");
-        let task = Self::release_task(id, cx.now, cx.params.task_sla);
-        Some(Next::to(Order::Gated { since, hold: Some(hold) }).with(task))
-    }
-
-    pub(super) fn name_too_long(self, cx: &Cx<'_>) -> Option<Next<Self>> {
-        matches!(self, Order::Gated { hold: None, .. }).then(|| self.park(Why::NameTooLong, cx))
-    }
-
-    /// A confirmed duplicate still passes the other gates; the guard's own hold has been the last of them.
-    pub(super) fn release_asked(self, cx: &Cx<'_>) -> Next<Self> {
-        let done = Write::CloseTasks { at: cx.now };
-        if let Order::Gated { since, hold: Some(Hold::SuspectedDuplicate) } = self {
-            return Next::to(Order::Gated { since, hold: None }).with(done);
-        }
-        if let Order::Gated { hold: Some(Hold::MonthEnd), .. } = self {
-            return Next::to(Self::creating(cx)).with(done);
-        }
-        Next::to(self)
     }
 
     pub(super) fn created(self, sent_at: Time, accept_time: Option<Time>, cx: &Cx<'_>) -> Option<Next<Self>> {
@@ -188,9 +121,4 @@ pub(super) fn name_of(request_id: &RequestId, sends: u32) -> RequestId {
     }
     let other = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{request_id}/{sends}").as_bytes());
     RequestId::try_from(other.simple().to_string()).unwrap_or_else(|_| request_id.clone())
-}
-
-/// The last hours of a tax month, where the account's guard holds (P31).
-fn guarded(cx: &Cx<'_>) -> bool {
-    cx.policy.month_edge == Guard::Hold && cx.now + cx.params.month_guard >= cx.now.beijing().month_end()
 }

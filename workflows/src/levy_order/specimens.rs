@@ -5,6 +5,7 @@ use crate::cases::Answered;
 use crate::doubt::Doubt;
 use crate::draw::specimen_time;
 use crate::machine::Specimens;
+use crate::needs::Standing;
 use domain::levy::{Asked, Customer, Hint, OrderSeen, OrderStatus, RemitSeen, RemitStatus, TaxMode, Terms};
 use domain::{Fault, InstanceId, Money, Refusal, RequestId};
 use uuid::Uuid;
@@ -27,7 +28,14 @@ pub(super) fn input() -> Input {
         task_id: None,
         remark: None,
     };
-    Input { request_id: request_id(), person: Uuid::from_u128(7), name_chars: 2, terms, replaces: None }
+    Input {
+        request_id: request_id(),
+        person: Uuid::from_u128(7),
+        name_chars: 2,
+        terms,
+        replaces: None,
+        needs: Vec::new(),
+    }
 }
 
 fn remit(place: &str, fen: i64) -> RemitSeen {
@@ -102,9 +110,9 @@ fn states() -> Vec<Order> {
     };
     let parked = |why: Why| Order::NeedsOperator { why, back: Box::new(Order::Splitting(under.clone())) };
     vec![
-        Order::Gated { since, hold: None },
-        Order::Gated { since, hold: Some(Hold::SuspectedDuplicate) },
-        Order::Gated { since, hold: Some(Hold::MonthEnd) },
+        Order::gated(since, None),
+        Order::gated(since, Some(Hold::SuspectedDuplicate)),
+        Order::gated(since, Some(Hold::MonthEnd)),
         Order::Creating { since, first_sent: None, sends: 1, unwanted: false },
         in_doubt(doubt.clone(), 1, None, false),
         in_doubt(doubt, 1, Some(refusal.clone()), false),
@@ -120,13 +128,18 @@ fn states() -> Vec<Order> {
         Order::Settled { times, outcome: Outcome::Levied, remits: vec![child(0, Some("levied"))] },
         Order::Rejected { reason: "1009: 可用额度不足".into() },
         Order::Cancelled,
-        Order::NeedsOperator { why: Why::NameTooLong, back: Box::new(Order::Gated { since, hold: None }) },
+        Order::NeedsOperator { why: Why::NameTooLong, back: Box::new(Order::gated(since, None)) },
         parked(Why::UnknownStatus("FROZEN".into())),
         parked(Why::PartialCreation {
             seen: Box::new(sight(OrderStatus::Closed, split(), Some("部分失败"))),
             reason: "部分失败".into(),
         }),
         parked(Why::SendsExhausted),
+        Order::Gated {
+            since,
+            hold: None,
+            needs: [(0, Standing::Unmet { at: since, reason: "not signed within 24 hours".into() })].into(),
+        },
     ]
 }
 
@@ -147,6 +160,9 @@ fn events() -> Vec<Event> {
         }),
         Event::ReleaseAsked { by: "amei".into(), reason: "two jobs".into() },
         Event::CancelAsked { by: "amei".into() },
+        Event::Required { need: 0 },
+        Event::Met { need: 0 },
+        Event::Unmet { need: 0, reason: "not signed within 24 hours".into() },
         done(0, "levied"),
         done(1, "levied"),
         done(1, "cancelled"),

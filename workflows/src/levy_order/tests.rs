@@ -3,6 +3,7 @@
 use super::specimens::{CHILDREN, input, sight, split};
 use super::*;
 use crate::draw::{specimen_time, with_cx};
+use crate::needs::Need;
 use crate::{Params, Policy};
 use crate::{answers, cases};
 use domain::levy::OrderStatus;
@@ -45,6 +46,9 @@ fn every_outside_event_is_taken_in_every_state() {
                     Event::Hinted(_)
                         | Event::ReleaseAsked { .. }
                         | Event::CancelAsked { .. }
+                        | Event::Required { .. }
+                        | Event::Met { .. }
+                        | Event::Unmet { .. }
                         | Event::RemitDone { .. }
                         | Event::CaseResolved { .. }
                 );
@@ -115,7 +119,9 @@ fn p02_not_found_is_proof_only_after_the_quarantine_and_twice() {
                 Step::Call(Request::FindOrder { .. }) => order = go(order, Event::Absent { asked_at: now }, &cx).state,
                 Step::Record(event) => order = go(order, event, &cx).state,
                 Step::Wait(until) => now = until,
-                step @ (Step::Call(_) | Step::Ask(_) | Step::Release { .. } | Step::Rest) => panic!("{step:?}"),
+                step @ (Step::Call(_) | Step::Ask(_) | Step::Release { .. } | Step::Require(_) | Step::Rest) => {
+                    panic!("{step:?}")
+                }
             }
         }
         assert!(matches!(order, Order::Creating { sends: 2, .. }), "{order:?}");
@@ -305,7 +311,7 @@ fn no_limbo_every_state_wants_something_or_rests_or_has_an_owner() {
                     Step::Record(event) => {
                         assert!(order.clone().apply(&input(), event, cx).is_ok(), "{}", order.name())
                     }
-                    Step::Call(_) | Step::Release { .. } => assert!(!resting),
+                    Step::Call(_) | Step::Release { .. } | Step::Require(_) => assert!(!resting),
                 }
             }
         });
@@ -333,12 +339,82 @@ fn p11_a_confirmed_duplicate_still_passes_the_other_gates() {
     });
 }
 
+/// An order whose person must have signed two things.
+fn needy() -> Input {
+    let need =
+        |address: &str| Need { address: address.into(), what: format!("the signature at {address}"), start: None };
+    Input { needs: vec![need("main/s1"), need("main/s2")], ..input() }
+}
+
+#[test]
+fn an_order_asks_for_all_that_it_needs_at_once_and_passes_when_all_is_met() {
+    at(10, |cx| {
+        let input = needy();
+        let mut order = Order::new(cx.now);
+        for asked in 0..2 {
+            let Step::Require(require) = order.step(&input, cx) else { panic!("{asked} asked so far") };
+            assert_eq!((require.need, require.address), (asked, format!("main/s{}", asked + 1)));
+            order = order.apply(&input, Event::Required { need: asked }, cx).unwrap().state;
+        }
+        assert_eq!(order.step(&input, cx), Step::Wait(cx.now + crate::needs::ASK_AGAIN));
+        assert_eq!(order.waits_for(&input).unwrap(), "the signature at main/s1; the signature at main/s2");
+        let unmet = Event::Unmet { need: 1, reason: "not signed within 24 hours".into() };
+        for event in [Event::Met { need: 0 }, unmet] {
+            order = order.apply(&input, event, cx).unwrap().state;
+        }
+        assert!(order.clone().apply(&input, Event::GateOpened, cx).is_err(), "one is not met");
+        assert_eq!(
+            order.waits_for(&input).unwrap(),
+            "the signature at main/s2 (not signed within 24 hours: invite again)"
+        );
+        order = order.apply(&input, Event::Met { need: 1 }, cx).unwrap().state;
+        assert_eq!(order.step(&input, cx), Step::Record(Event::GateOpened));
+        assert_eq!(order.apply(&input, Event::GateOpened, cx).unwrap().state.name(), "creating");
+    });
+}
+
+#[test]
+fn what_is_not_met_is_asked_about_again_the_next_day_and_an_answer_that_was_faster_than_our_note_counts() {
+    at(10, |cx| {
+        let input = needy();
+        let asked = |need| Event::Required { need };
+        let mut order = Order::new(cx.now);
+        for event in [Event::Met { need: 0 }, asked(0), asked(1)] {
+            order = order.apply(&input, event, cx).unwrap().state;
+        }
+        let next_day = Cx { now: cx.now + crate::needs::ASK_AGAIN, ..*cx };
+        let Step::Require(require) = order.step(&input, &next_day) else { panic!("a day has passed") };
+        assert_eq!(require.need, 1, "the other one is met");
+        order = order.apply(&input, asked(1), &next_day).unwrap().state;
+        assert!(matches!(order.step(&input, &next_day), Step::Wait(at) if at > next_day.now));
+    });
+}
+
+#[test]
+fn needs_come_after_a_persons_word_on_a_duplicate_and_before_the_month() {
+    with_cx(|cx| {
+        let policy = Policy { month_edge: crate::policy::Guard::Hold, ..Policy::default() };
+        let edge = Time::parse("2026-01-31T19:00:00+08:00").unwrap();
+        let cx = Cx { policy: &policy, now: edge, ..*cx };
+        let input = needy();
+        let held = Order::suspected_duplicate(edge);
+        assert_eq!(held.step(&input, &cx), Step::Ask(None), "nobody is invited for what may be a mistake");
+        let release = Event::ReleaseAsked { by: "amei".into(), reason: "two jobs".into() };
+        let mut order = held.apply(&input, release, &cx).unwrap().state;
+        assert!(matches!(order.step(&input, &cx), Step::Require(_)));
+        for need in 0..2 {
+            order = order.apply(&input, Event::Met { need }, &cx).unwrap().state;
+        }
+        assert_eq!(order.step(&input, &cx), Step::Record(Event::Held(Hold::MonthEnd)));
+    });
+}
+
 #[test]
 fn p31_the_guards_hold_ends_with_the_month() {
     with_cx(|cx| {
         let policy = Policy { month_edge: crate::policy::Guard::Hold, ..Policy::default() };
         let edge = Time::parse("2026-01-31T19:00:00+08:00").unwrap();
-        let held = Order::Gated { since: edge, hold: Some(Hold::MonthEnd) };
+        let held = Order::gated(edge, Some(Hold::MonthEnd));
         let cx = Cx { policy: &policy, now: edge, ..*cx };
         let month = Time::parse("2026-02-01T00:00:00+08:00").unwrap();
         assert_eq!(held.step(&input(), &cx), Step::Ask(Some(month)));

@@ -372,7 +372,9 @@ fn p25_an_unacknowledged_continue_is_sent_again_only_after_quarantine_and_two_ne
                 }
                 Step::Record(event) => remit = go(remit, event, &cx).state,
                 Step::Wait(until) => now = until,
-                step @ (Step::Call(_) | Step::Ask(_) | Step::Release { .. } | Step::Rest) => panic!("{step:?}"),
+                step @ (Step::Call(_) | Step::Ask(_) | Step::Release { .. } | Step::Require(_) | Step::Rest) => {
+                    panic!("{step:?}")
+                }
             }
         }
         assert!(now >= cx.now + cx.params.quarantine + cx.params.probe_spacing, "{now}");
@@ -395,7 +397,7 @@ fn p22_p23_a_payout_in_doubt_holds_past_the_deadline() {
                     remit = go(remit, seen(RemitStatus::Accepted, cx), cx).state;
                 }
                 Step::Wait(_) => break,
-                step @ (Step::Ask(_) | Step::Release { .. } | Step::Rest) => panic!("{step:?}"),
+                step @ (Step::Ask(_) | Step::Release { .. } | Step::Require(_) | Step::Rest) => panic!("{step:?}"),
             }
         }
         assert_eq!(remit.name(), "payout_in_doubt");
@@ -528,7 +530,7 @@ fn no_limbo_every_state_wants_something_or_rests_or_has_an_owner() {
                     Step::Record(event) => {
                         assert!(remit.clone().apply(&input(), event, cx).is_ok(), "{}", remit.name())
                     }
-                    Step::Call(_) | Step::Release { .. } => assert!(!resting),
+                    Step::Call(_) | Step::Release { .. } | Step::Require(_) => assert!(!resting),
                 }
             }
         });
@@ -574,7 +576,7 @@ fn run(
                     now = until;
                     return;
                 }
-                Step::Ask(None) | Step::Release { .. } | Step::Rest => panic!("{}", remit.at.name()),
+                Step::Ask(None) | Step::Release { .. } | Step::Require(_) | Step::Rest => panic!("{}", remit.at.name()),
             };
             let next = go(remit.clone(), event, cx);
             let opened = next.writes.iter();

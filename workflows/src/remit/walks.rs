@@ -248,7 +248,7 @@ impl Walk {
                 walk.now = until;
             }
             Step::Ask(until) => assert!(until.is_none_or(|at| at > cx.now)),
-            Step::Release { .. } => unreachable!(),
+            Step::Release { .. } | Step::Require(_) => unreachable!(),
             Step::Rest => assert!(walk.remit.at.resting()),
         });
     }

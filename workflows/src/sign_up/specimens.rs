@@ -1,13 +1,14 @@
 //! One sign-up in every state, and every event, for matrix, diagram and goldens.
 
-use super::{Contract, Event, Input, SignUp, Why};
+use super::{At, Contract, Event, Input, SignUp, Why};
 use crate::cases::Answered;
 use crate::doubt::Doubt;
 use crate::draw::specimen_time;
 use crate::machine::Specimens;
+use crate::needs::Waiter;
 use domain::levy::Hint;
 use domain::people::SignSeen;
-use domain::{Fault, Refusal, RequestId};
+use domain::{Fault, InstanceId, Refusal, RequestId};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -27,24 +28,26 @@ pub(super) fn all() -> Specimens<SignUp> {
     let refusal = Refusal { code: "0002".into(), message: "invalid".into() };
     let in_doubt = |negatives, refused: Option<Refusal>| {
         let doubt = Doubt { negatives, ..Doubt::new(at, at, 1) };
-        SignUp::InDoubt { first_sent: at, until, doubt, sends: 1, refused }
+        At::InDoubt { first_sent: at, until, doubt, sends: 1, refused }
     };
     let states = vec![
-        SignUp::begin(at),
-        SignUp::Inviting { since: at, first_sent: Some(at), sends: 2 },
-        SignUp::Waiting { until, asked: 0, look_at: at },
+        At::begin(at),
+        At::Inviting { since: at, first_sent: Some(at), sends: 2 },
+        At::Waiting { until, asked: 0, look_at: at },
         in_doubt(0, None),
         in_doubt(0, Some(refusal.clone())),
         in_doubt(2, None),
-        SignUp::Signed { at },
-        SignUp::NotSigned { at, reason: "not signed within 24 hours".into() },
-        SignUp::NeedsOperator { why: Why::NameTooLong, back: Box::new(SignUp::begin(at)) },
-        SignUp::NeedsOperator { why: Why::UnknownStatus("HALF_SIGN".into()), back: Box::new(in_doubt(0, None)) },
+        At::Signed { at },
+        At::NotSigned { at, reason: "not signed within 24 hours".into() },
+        At::NeedsOperator { why: Why::NameTooLong, back: Box::new(At::begin(at)) },
+        At::NeedsOperator { why: Why::UnknownStatus("HALF_SIGN".into()), back: Box::new(in_doubt(0, None)) },
     ];
     let seen = |seen| Event::Seen { asked_at: at, seen };
     let events = vec![
         Event::Hinted(Hint::SignUpEnded { request_id: request_id(), signed: true }),
         Event::CaseResolved { case: Answered::default(), r#move: "retry".into(), evidence: None, by: "amei".into() },
+        Event::Wanted { waiter: Waiter { by: InstanceId(Uuid::from_u128(9)), need: 0 } },
+        Event::SignedAgain,
         Event::Invited { sent_at: at, signed: false },
         Event::Invited { sent_at: at, signed: true },
         Event::Refused { sent_at: at, refusal },
@@ -59,5 +62,5 @@ pub(super) fn all() -> Specimens<SignUp> {
         Event::Lapsed,
         Event::WorkerLost,
     ];
-    Specimens { input: input(), states, events }
+    Specimens { input: input(), states: states.into_iter().map(SignUp::from).collect(), events }
 }

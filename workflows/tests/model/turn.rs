@@ -115,7 +115,9 @@ impl<F: Far> Model<F> {
             let machine: F::Machine = (*hand.machine).clone();
             let event = event.or_else(|| match machine.step(&self.input, cx) {
                 Step::Record(event) => Some(event),
-                Step::Call(_) | Step::Wait(_) | Step::Ask(_) | Step::Release { .. } | Step::Rest => None,
+                Step::Call(_) | Step::Wait(_) | Step::Ask(_) | Step::Release { .. } | Step::Require(_) | Step::Rest => {
+                    None
+                }
             });
             let event = event.ok_or(Illegal { state: "", event: "record" })?;
             let not_after = F::Machine::not_after(&event, cx);
@@ -152,7 +154,7 @@ impl<F: Far> Model<F> {
                         return;
                     }
                 }
-                Step::Wait(_) | Step::Ask(_) | Step::Rest | Step::Release { .. } => {
+                Step::Wait(_) | Step::Ask(_) | Step::Rest | Step::Release { .. } | Step::Require(_) => {
                     return self.end(world, w, hand, None);
                 }
             }
@@ -194,7 +196,7 @@ impl<F: Far> Model<F> {
 
     fn wake(&self, world: &World<F>, w: usize, hand: &Hand<State<F>>) -> Option<Time> {
         self.cx(world, w, hand, |cx| match hand.machine.step(&self.input, cx) {
-            Step::Record(_) | Step::Call(_) | Step::Release { .. } => Some(cx.now),
+            Step::Record(_) | Step::Call(_) | Step::Release { .. } | Step::Require(_) => Some(cx.now),
             Step::Wait(until) => Some(until),
             Step::Ask(until) => until,
             Step::Rest => None,

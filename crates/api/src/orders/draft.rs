@@ -4,6 +4,7 @@ use crate::api::{AccountFault, Api};
 use crate::orders::WORKFLOW;
 use crate::orders::body::{Digits, OrderBody, PersonBody};
 use crate::problem::{Error, FieldError};
+use crate::sign_ups;
 use domain::levy::{Asked, Customer, TaxMode, Terms};
 use domain::{BankCard, Cellphone, IdCard, InstanceId, Invalid, Money, Person, PersonName, ids};
 use engine::{New, NewGuard};
@@ -116,8 +117,15 @@ impl Draft {
         let against = replaces.map_or(Against::Duplicates, Against::SecondReplacement);
         let request_id = api.store().derive_request_id(tenant, &self.business_key);
         let address = format!("{}/{request_id}", self.account);
-        let input =
-            Input { request_id, person, name_chars: self.person.name.chars(), terms: self.terms.clone(), replaces };
+        let sign_up = sign_ups::draft::Draft::needed(api, &self.account, &self.person, &self.terms);
+        let input = Input {
+            request_id,
+            person,
+            name_chars: self.person.name.chars(),
+            terms: self.terms.clone(),
+            replaces,
+            needs: sign_up.iter().map(|sign_up| sign_up.need(api, tenant, person)).collect(),
+        };
         let now = api.now();
         Ok(New {
             workflow: WORKFLOW.into(),

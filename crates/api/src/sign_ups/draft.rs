@@ -5,6 +5,7 @@ use crate::orders::body::{Digits, PersonBody};
 use crate::orders::draft::{Faults, account, digits, digits_of, person, printable, value};
 use crate::problem::{Error, FieldError};
 use crate::sign_ups::{Known, WORKFLOW};
+use domain::levy::{Customer, Terms};
 use domain::{Invalid, Person};
 use engine::New;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workflows::sign_up::{Again, Contract, Input, SignUp};
+use workflows::needs::{Need, StartSignUp};
+use workflows::policy::SignUpKind;
+use workflows::sign_up::{Again, At, Contract, Input, SignUp};
 
 /// One sign-up as it is asked for. Unknown names are refused; what is missing or wrong is told field by field.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -35,20 +38,21 @@ pub(crate) struct SignUpBody {
     pub(crate) customer_id: Option<Digits>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    SyncSign,
-    SignUp,
-}
-
 /// A checked sign-up.
 pub(crate) struct Draft {
     account: String,
-    kind: Kind,
+    kind: SignUpKind,
     pub(crate) person: Person,
     party: Option<String>,
     credit_code: Option<String>,
     customer_id: Option<String>,
+}
+
+/// A sign-up under its natural key, and where signals and those who wait find it.
+struct Prepared {
+    business_key: String,
+    address: String,
+    input: Input,
 }
 
 impl Draft {
@@ -61,7 +65,7 @@ impl Draft {
         let party = faults.may("tax_agent_parent_id", digits_of(&body.tax_agent_parent_id), |text| digits(text, 20));
         let credit_code = faults.may("credit_code", body.credit_code.as_deref(), |text| printable(text, 20));
         let customer_id = faults.may("customer_id", digits_of(&body.customer_id), |text| printable(text, 50));
-        if kind == Some(Kind::SignUp) && party.is_some() && credit_code.is_none() {
+        if kind == Some(SignUpKind::SignUp) && party.is_some() && credit_code.is_none() {
             let said = (
                 "a party's agreement needs the enterprise's credit code (000 §2.2 rule 4)",
                 "与资质方签约须填写关联企业统一社会信用代码",
@@ -76,28 +80,63 @@ impl Draft {
         }
     }
 
-    /// The machine to be. `person` is the stored snapshot. Its business key is the natural one: whom, with whom, of what kind (P50).
+    /// What an order of this account needs by its policy, where that is a signature with its party.
+    pub(crate) fn needed(api: &Api, account: &str, person: &Person, terms: &Terms) -> Option<Self> {
+        let kind = api.engine().rules.policy(account).require_sign_up?;
+        let (credit_code, customer_id) = match &terms.customer {
+            Customer::CreditCode(code) => (Some(code.clone()), None),
+            Customer::CustomerId(id) => (None, Some(id.clone())),
+        };
+        let party = Some(terms.tax_agent_parent_id.clone());
+        Some(Draft { account: account.to_owned(), kind, person: person.clone(), party, credit_code, customer_id })
+    }
+
+    /// The same as a need of that order.
+    pub(crate) fn need(&self, api: &Api, tenant: &str, person: Uuid) -> Need {
+        let Prepared { business_key, address, input } = self.prepared(api, tenant, person);
+        let agreement = match self.kind {
+            SignUpKind::SyncSign => "共享经济综合服务协议",
+            SignUpKind::SignUp => "授权协议",
+        };
+        let what =
+            format!("the person's signature of the {agreement} with party {}", self.party.as_deref().unwrap_or("-"));
+        // Without the credit code a party's agreement cannot be asked for (000 §2.2 rule 4): a person does so.
+        let complete = self.kind == SignUpKind::SyncSign || self.credit_code.is_some();
+        let may_start = complete && api.engine().rules.policy(&self.account).start_sign_ups;
+        let content_hash = self.content_hash(api, tenant);
+        let start = may_start.then(|| Box::new(StartSignUp { business_key, content_hash, input }));
+        Need { address, what, start }
+    }
+
+    /// The machine to be. `person` is the stored snapshot.
     pub(crate) fn sign_up(&self, api: &Api, tenant: &str, person: Uuid) -> Result<New, Error> {
+        let prepared = self.prepared(api, tenant, person);
+        machine(api, tenant, &self.account, self.content_hash(api, tenant), &prepared)
+    }
+
+    /// Its business key is the natural one: whom, with whom, of what kind (P50).
+    fn prepared(&self, api: &Api, tenant: &str, person: Uuid) -> Prepared {
         let key = api.store().fingerprint(
             tenant,
             "sign_up",
             &[self.person.id_card.expose(), self.party.as_deref().unwrap_or_default(), &self.account],
         );
         let contract = match self.kind {
-            Kind::SyncSign => "sync_sign",
-            Kind::SignUp => "sign_up",
+            SignUpKind::SyncSign => "sync_sign",
+            SignUpKind::SignUp => "sign_up",
         };
         let business_key = format!("{contract}/{key}");
         let request_id = api.store().derive_request_id(tenant, &business_key);
+        let address = format!("{}/{request_id}", self.account);
         let contract = match self.kind {
-            Kind::SyncSign => Contract::SyncSign { request_id },
-            Kind::SignUp => {
+            SignUpKind::SyncSign => Contract::SyncSign { request_id },
+            SignUpKind::SignUp => {
                 Contract::SignUp { credit_code: self.credit_code.clone(), customer_id: self.customer_id.clone() }
             }
         };
         let name_chars = self.person.name.chars();
         let input = Input { contract, person, name_chars, party: self.party.clone(), again: None };
-        machine(api, tenant, &self.account, business_key, self.content_hash(api, tenant), &input)
+        Prepared { business_key, address, input }
     }
 
     /// Digest of what the person signs with. The person enters as a keyed fingerprint: a plain digest of an ID number could be guessed.
@@ -113,42 +152,33 @@ impl Draft {
 
 /// The next invitation after one that failed; `None` where it has not.
 pub(crate) fn again(api: &Api, tenant: &str, by: &str, failed: &Known) -> Result<Option<New>, Error> {
-    if !matches!(failed.state, SignUp::NotSigned { .. }) {
+    if !matches!(failed.state.at, At::NotSigned { .. }) {
         return Ok(None);
     }
     let number = failed.input.again.as_ref().map_or(0, |again| again.number) + 1;
     let suffix = format!("/{}", number - 1);
     let first = failed.row.business_key.strip_suffix(&suffix).unwrap_or(&failed.row.business_key);
     let business_key = format!("{first}/{number}");
+    let request_id = api.store().derive_request_id(tenant, &business_key);
+    let address = format!("{}/{request_id}", failed.row.account);
     let contract = match &failed.input.contract {
-        Contract::SyncSign { .. } => {
-            Contract::SyncSign { request_id: api.store().derive_request_id(tenant, &business_key) }
-        }
+        Contract::SyncSign { .. } => Contract::SyncSign { request_id },
         same @ Contract::SignUp { .. } => same.clone(),
     };
     let again = Some(Again { of: failed.row.id, number, by: by.to_owned() });
     let input = Input { contract, again, ..failed.input.clone() };
-    machine(api, tenant, &failed.row.account, business_key, failed.row.content_hash.clone(), &input).map(Some)
+    let prepared = Prepared { business_key, address, input };
+    machine(api, tenant, &failed.row.account, failed.row.content_hash.clone(), &prepared).map(Some)
 }
 
-fn machine(
-    api: &Api,
-    tenant: &str,
-    account: &str,
-    business_key: String,
-    content_hash: String,
-    input: &Input,
-) -> Result<New, Error> {
-    let address = match &input.contract {
-        Contract::SyncSign { request_id } => Some(format!("{account}/{request_id}")),
-        Contract::SignUp { .. } => None,
-    };
+fn machine(api: &Api, tenant: &str, account: &str, content_hash: String, prepared: &Prepared) -> Result<New, Error> {
+    let Prepared { business_key, address, input } = prepared;
     Ok(New {
         workflow: WORKFLOW.into(),
         tenant: tenant.into(),
         account: account.into(),
-        business_key,
-        address,
+        business_key: business_key.clone(),
+        address: Some(address.clone()),
         person: Some(input.person),
         content_hash,
         input: value(input)?,
@@ -157,10 +187,10 @@ fn machine(
     })
 }
 
-fn kind(text: &str) -> Result<Kind, Invalid> {
+fn kind(text: &str) -> Result<SignUpKind, Invalid> {
     match text.trim() {
-        "sync_sign" => Ok(Kind::SyncSign),
-        "sign_up" => Ok(Kind::SignUp),
+        "sync_sign" => Ok(SignUpKind::SyncSign),
+        "sign_up" => Ok(SignUpKind::SignUp),
         _ => Err(Invalid::new(
             "sign_up_kind",
             "kind is sync_sign or sign_up",

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workflows::sign_up::{Contract, SignUp};
+use workflows::sign_up::{At, Contract};
 
 /// One sign-up.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -74,12 +74,12 @@ fn bare(sign_up: Known) -> SignUpView {
         Contract::SyncSign { request_id } => ("sync_sign", Some(request_id.to_string()), None, None),
         Contract::SignUp { credit_code, customer_id } => ("sign_up", None, credit_code, customer_id),
     };
-    let (until, signed_at, reason) = match &state {
-        SignUp::Waiting { until, .. } | SignUp::InDoubt { until, .. } => (Some(*until), None, None),
-        SignUp::Signed { at } => (None, Some(*at), None),
-        SignUp::NotSigned { reason, .. } => (None, None, Some(reason.clone())),
-        SignUp::NeedsOperator { why, .. } => (None, None, Some(why.words())),
-        SignUp::Inviting { .. } => (None, None, None),
+    let (until, signed_at, reason) = match &state.at {
+        At::Waiting { until, .. } | At::InDoubt { until, .. } => (Some(*until), None, None),
+        At::Signed { at } => (None, Some(*at), None),
+        At::NotSigned { reason, .. } => (None, None, Some(reason.clone())),
+        At::NeedsOperator { why, .. } => (None, None, Some(why.words())),
+        At::Inviting { .. } => (None, None, None),
     };
     SignUpView {
         id: row.id,

@@ -120,6 +120,8 @@ scenarios! {
     E06 papers::e06_returned_before_the_decision "paid, then returned before CONTINUE: open again, and payable at once";
     E07 papers::e07_returned_after_the_levy "paid, levied, then returned: one incident, closed by two persons";
     E08 papers::e08_a_closed_payment_is_explained_by_two_persons "closed although paid: what two persons settled outside is an end";
+    G01 signing::g01_waits_for_the_signature_and_resumes "an order waits for its person's signature, invites once, and goes on by itself";
+    G02 signing::g02_outlasts_a_failed_invitation "a failed invitation stops nothing for ever: the next one lets the order go";
 }
 
 #[test]
@@ -130,6 +132,7 @@ fn the_list() {
         .chain((1..=8).map(|n| format!("T{n:02}")))
         .chain((1..=10).map(|n| format!("R{n:02}")))
         .chain((1..=8).map(|n| format!("E{n:02}")))
+        .chain((1..=2).map(|n| format!("G{n:02}")))
         .collect();
     assert_eq!(all.iter().map(|(_, scenario)| scenario.id).collect::<Vec<_>>(), wanted, "every id, in order, once");
     for (name, Scenario { id, shows, later }) in &all {

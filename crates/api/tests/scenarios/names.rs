@@ -1,6 +1,6 @@
 //! The names that must be there: every pitfall P01–P51, every decoding trap that concerns orders, remits, callbacks and money
 //! (T01–T08; T09–T15 are the codecs of registration and attachments), every row of the race table (safety.md §8), and every answer to
-//! evidence that people bring (E01–E08, safety.md §6, §11).
+//! evidence that people bring (E01–E08, safety.md §6, §11); and the gates of an order (G01, G02, safety.md §9).
 //!
 //! They are the fields of one struct, so that a list without one of them, or with one too many, does not compile.
 
@@ -116,4 +116,8 @@ required! {
     e06_returned_before_the_decision
     e07_returned_after_the_levy
     e08_a_closed_payment_is_explained_by_two_persons
+
+    // What an order waits for.
+    g01_waits_for_the_signature_and_resumes
+    g02_outlasts_a_failed_invitation
 }

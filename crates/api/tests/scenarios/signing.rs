@@ -1,9 +1,10 @@
-//! P47–P51: sign-ups, their silences, and what a person decides.
+//! P47–P51: sign-ups, their silences, and what a person decides; and the orders that wait for them.
 
 use crate::world::*;
 use serde_json::{Value, json};
 use simulator::{CallFault, Operation, Span};
 use std::collections::BTreeSet;
+use workflows::policy::SignUpKind;
 
 /// An invitation of the n-th person by the first party.
 fn invitation(kind: &str, n: u32) -> Value {
@@ -131,7 +132,76 @@ pub(crate) async fn p51_batch_501_and_missing_row(db: Db) -> World {
     w
 }
 
+pub(crate) async fn g01_waits_for_the_signature_and_resumes(db: Db) -> World {
+    let w = World::with(db, |setup| {
+        setup.policy.require_sign_up = Some(SignUpKind::SyncSign);
+        signs_after(setup, 2 * HOUR);
+    })
+    .await;
+    // Given an order whose person nobody has invited, and a second one of the same person.
+    let (one, other) = (w.asks("A-1").await, w.asks_for(ask_again("A-2", 1)).await);
+    w.run(hours(1)).await;
+    // Then both wait, in words, and one invitation has left.
+    for order in [&one, &other] {
+        assert_eq!(w.order_state(order).await, "gated");
+        assert!(
+            w.waits_for(order).await.contains("共享经济综合服务协议 with party 1001"),
+            "{}",
+            w.waits_for(order).await
+        );
+    }
+    assert_eq!((w.arrivals(Operation::SyncSign).len(), w.arrivals(Operation::CreateOrderV2).len()), (1, 0));
+    // And one that is cancelled meanwhile is not sent, when the signature lets the other go.
+    w.post(&format!("/v1/orders/{}/cancel", other.id), json!({})).await.expect(202);
+    w.run(hours(2)).await;
+    assert_eq!((w.order_state(&one).await.as_str(), w.order_state(&other).await.as_str()), ("ready", "cancelled"));
+    // And whoever has signed waits for nothing.
+    let later = w.asks_for(ask_again("A-3", 1)).await;
+    w.run(minutes(5)).await;
+    assert_eq!(w.order_state(&later).await, "ready");
+    assert_eq!(w.arrivals(Operation::SyncSign).len(), 1);
+    w
+}
+
+pub(crate) async fn g02_outlasts_a_failed_invitation(db: Db) -> World {
+    let w = World::with(db, |setup| {
+        setup.policy.require_sign_up = Some(SignUpKind::SyncSign);
+        setup.policy.start_sign_ups = false;
+        setup.far.switches.sync_sign_silent_per_mille = 1000;
+    })
+    .await;
+    // Given an order whose account invites nobody by itself.
+    let order = w.asks("A-1").await;
+    w.run(hours(30)).await;
+    assert_eq!((w.order_state(&order).await.as_str(), w.arrivals(Operation::SyncSign).len()), ("gated", 0));
+    // And an invitation by a person, which nobody follows.
+    let invited = w.post("/v1/sign-ups", invitation("sync_sign", 1)).await.expect(201).json();
+    w.run(hours(26)).await;
+    assert_eq!(w.sign_up_state(&invited).await, "not_signed");
+    let words = w.waits_for(&order).await;
+    assert!(words.ends_with("(nobody signed within 24 hours: invite again)"), "{words}");
+    // Then the next invitation, and its signature, lets it go.
+    w.switch(|switches| switches.sync_sign_silent_per_mille = 0);
+    let path = format!("/v1/sign-ups/{}/invite-again", text(&invited["id"]));
+    w.post(&path, json!({})).await.expect(201);
+    w.until_order(&order, "ready").await;
+    assert_eq!(w.sign_up_state(&invited).await, "signed", "the person has signed what he was asked for");
+    w
+}
+
+/// Another order of the n-th person, for other work.
+fn ask_again(key: &str, n: u32) -> Value {
+    let mut order = ask(key, n);
+    order["net"] = format!("{}.00", 700 + key.bytes().map(u32::from).sum::<u32>()).into();
+    order
+}
+
 impl World {
+    async fn waits_for(&self, order: &Order) -> String {
+        let shown = self.get(&format!("/v1/orders/{}", order.id)).await.expect(200).json();
+        text(&shown["waits_for"]).to_owned()
+    }
+
     async fn sign_up_state(&self, sign_up: &Value) -> String {
         let shown = self.get(&format!("/v1/sign-ups/{}", text(&sign_up["id"]))).await.expect(200).json();
         text(&shown["state"]).to_owned()

@@ -92,6 +92,7 @@ pub(super) struct Report {
     count: u64,
     sum: String,
     errors: Vec<Value>,
+    sign_ups: BTreeMap<String, usize>,
     orders: BTreeMap<String, usize>,
     remits: BTreeMap<String, usize>,
     cases: BTreeMap<String, usize>,
@@ -108,6 +109,7 @@ pub(super) struct Report {
 impl Report {
     pub(super) async fn take(stack: &Stack, batch: &Batch) -> Result<Self> {
         let orders = stack.office.all("/v1/orders").await?;
+        let sign_ups = stack.office.all("/v1/sign-ups").await?;
         let cases = stack.office.all("/v1/cases?state=open").await?;
         let truth = stack.sim.sim.lock().map_err(|_| anyhow::anyhow!("the simulator broke"))?.ledger();
         let remits: Vec<&Value> =
@@ -135,18 +137,21 @@ impl Report {
                 )
             })
             .collect();
+        let mut ledgers = truth::compare(&orders, &truth)?;
+        truth::signatures_agree(&sign_ups, &truth, &mut ledgers);
         Ok(Self {
             batch: batch.id.clone(),
             count: batch.count,
             sum: batch.sum.clone(),
             errors: batch.errors.clone(),
+            sign_ups: tally(sign_ups.iter().map(|sign_up| &sign_up["state"])),
             orders: tally(orders.iter().map(|order| &order["state"])),
             remits: tally(remits.iter().map(|remit| &remit["state"])),
             cases: tally(cases.iter().map(|case| &case["kind"])),
             explained: cases.iter().map(explanation).collect(),
             unexplained,
             rejected,
-            ledgers: truth::compare(&orders, &truth)?,
+            ledgers,
             audits: stack.running.engine.audits().await.context("run the audits")?,
             limbo: stack.running.engine.limbo().await.context("look for limbo")?,
         })
@@ -180,7 +185,8 @@ impl Report {
         println!("\n{}", self.table());
         self.explained.iter().for_each(|line| println!("  case {line}"));
         println!(
-            "ledgers: {} orders, {} remits; the bank paid {}, evidenced {}; {} differences",
+            "ledgers: {} signatures, {} orders, {} remits; the bank paid {}, evidenced {}; {} differences",
+            self.ledgers.signatures,
             self.ledgers.orders,
             self.ledgers.remits,
             yuan(self.ledgers.paid),
@@ -203,7 +209,13 @@ impl Report {
 
     fn table(&self) -> String {
         let mut rows = Vec::new();
-        for (kind, tally) in [("orders", &self.orders), ("remits", &self.remits), ("open cases", &self.cases)] {
+        let kinds = [
+            ("sign-ups", &self.sign_ups),
+            ("orders", &self.orders),
+            ("remits", &self.remits),
+            ("open cases", &self.cases),
+        ];
+        for (kind, tally) in kinds {
             for (place, (state, count)) in tally.iter().enumerate() {
                 rows.push(vec![
                     if place == 0 { kind.to_owned() } else { String::new() },
@@ -218,9 +230,9 @@ impl Report {
     fn json(&self) -> Value {
         json!({
             "batch": {"id": self.batch, "count": self.count, "sum": self.sum, "errors": self.errors},
-            "orders": self.orders, "remits": self.remits, "cases": self.cases, "explained": self.explained,
+            "sign_ups": self.sign_ups, "orders": self.orders, "remits": self.remits, "cases": self.cases, "explained": self.explained,
             "unexplained": self.unexplained, "rejected": self.rejected,
-            "ledgers": {"orders": self.ledgers.orders, "remits": self.ledgers.remits, "paid": yuan(self.ledgers.paid), "evidenced": yuan(self.ledgers.evidenced), "differences": self.ledgers.differences},
+            "ledgers": {"signatures": self.ledgers.signatures, "orders": self.ledgers.orders, "remits": self.ledgers.remits, "paid": yuan(self.ledgers.paid), "evidenced": yuan(self.ledgers.evidenced), "differences": self.ledgers.differences},
             "audits": self.audits, "limbo": self.limbo, "good": self.good(),
         })
     }

@@ -16,10 +16,22 @@ pub(super) struct Batch {
     pub(super) errors: Vec<Value>,
 }
 
+/// Who works there, each with a key of his own.
+pub(super) struct Staff {
+    pub(super) operator: Http,
+    approver: Http,
+}
+
+impl Staff {
+    pub(super) async fn hire(stack: &Stack) -> Result<Self> {
+        let operator = key(&stack.office, "amei", "operator").await?;
+        Ok(Self { operator, approver: key(&stack.office, "boss", "approver").await? })
+    }
+}
+
 /// From file to released, by three persons.
-pub(super) async fn import(stack: &Stack, file: &[u8], progress: &mut Progress) -> Result<Batch> {
-    let (uploader, approver) =
-        (key(&stack.office, "amei", "operator").await?, key(&stack.office, "boss", "approver").await?);
+pub(super) async fn import(staff: &Staff, file: &[u8], progress: &mut Progress) -> Result<Batch> {
+    let (uploader, approver) = (&staff.operator, &staff.approver);
     let (status, answer) = uploader.send(reqwest::Method::POST, "/v1/batches", "text/csv", file.to_vec()).await?;
     if !(200..300).contains(&status) {
         bail!("the payday file was refused ({status}): {answer}");
@@ -37,12 +49,12 @@ pub(super) async fn import(stack: &Stack, file: &[u8], progress: &mut Progress) 
         batch.sum,
         batch.errors.len()
     ));
-    wait_for_state(&uploader, &batch.id, "approval").await?;
+    wait_for_state(uploader, &batch.id, "approval").await?;
     approver.done(&format!("/v1/batches/{}/approve", batch.id), &json!({})).await?;
     approver.done(&format!("/v1/batches/{}/release", batch.id), &json!({})).await?;
-    wait_for_state(&uploader, &batch.id, "done").await?;
+    wait_for_state(uploader, &batch.id, "done").await?;
     progress.say("approved by a second person, and released");
-    decide_duplicates(&approver, progress).await?;
+    decide_duplicates(approver, progress).await?;
     Ok(batch)
 }
 

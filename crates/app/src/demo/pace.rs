@@ -2,6 +2,7 @@
 
 use super::closing::Progress;
 use super::payer::Payer;
+use super::people::Desk;
 use super::stack::Stack;
 use anyhow::{Context, Result};
 use domain::Time;
@@ -13,7 +14,13 @@ const BREATH: Duration = Duration::from_millis(3);
 /// After the horizon whatever is still on its way may end: levies run, in-doubt calls are settled.
 const TAIL: Duration = Duration::from_secs(30 * 3600);
 
-pub(super) async fn run(stack: &Stack, payer: &mut Payer, horizon: Time, progress: &mut Progress) -> Result<()> {
+pub(super) async fn run(
+    stack: &Stack,
+    payer: &mut Payer,
+    desk: &mut Desk,
+    horizon: Time,
+    progress: &mut Progress,
+) -> Result<()> {
     let mut quiet = 0;
     loop {
         payer.round().await?;
@@ -26,6 +33,7 @@ pub(super) async fn run(stack: &Stack, payer: &mut Payer, horizon: Time, progres
         // Twice quiet in a row: a letter on its way between two looks is not overlooked.
         quiet = if next.is_some_and(|next| next > now) { quiet + 1 } else { 0 };
         match next {
+            Some(_) if quiet >= 2 && desk.follow_up().await? > 0 => quiet = 0,
             Some(next) if quiet >= 2 => {
                 stack.advance((next.min(horizon + TAIL)).since(now) + SLACK).await?;
                 quiet = 0;

@@ -58,6 +58,8 @@ impl Stack {
         let world = simulator::Config {
             seed: setup.seed,
             faults: setup.faults.clone(),
+            // One in 25 does not sign, and nobody says so (000 §2.1 R4).
+            switches: simulator::Switches { sync_sign_silent_per_mille: 40, ..simulator::Switches::default() },
             clients: vec![client.clone()],
             ..simulator::Config::default()
         };

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What the comparison found.
 #[derive(Debug, Default)]
 pub(crate) struct Comparison {
+    /// Of people, at the provider.
+    pub(crate) signatures: usize,
     pub(crate) orders: usize,
     pub(crate) remits: usize,
     pub(crate) paid: i64,
@@ -34,6 +36,25 @@ pub(crate) fn compare(orders: &[Value], truth: &Ledger) -> Result<Comparison> {
     nothing_invented(orders, truth, &mut found);
     nothing_refused_by_us(&ours, truth, &mut found);
     Ok(found)
+}
+
+/// Whoever has signed at the provider, by this invitation or by one that came after it, is signed with us, and nobody else is.
+pub(crate) fn signatures_agree(sign_ups: &[Value], truth: &Ledger, found: &mut Comparison) {
+    let signed = truth.sign_ups.iter().filter(|one| one.statuses.last().is_some_and(|(_, word)| word == "SIGN"));
+    let signed: BTreeSet<&str> = signed.filter_map(|one| one.request_id.as_deref()).collect();
+    found.signatures = signed.len();
+    let after: BTreeMap<&str, &Value> =
+        sign_ups.iter().filter_map(|one| Some((one["again_of"].as_str()?, one))).collect();
+    for sign_up in sign_ups {
+        let next = |one: &&Value| after.get(one["id"].as_str().unwrap_or_default()).copied();
+        let mut invitations = std::iter::successors(Some(sign_up), next);
+        let there = invitations.any(|one| one["request_id"].as_str().is_some_and(|id| signed.contains(id)));
+        if there != (sign_up["state"] == "signed") {
+            found
+                .differences
+                .push(format!("sign-up {} is {}, at the provider signed: {there}", sign_up["id"], sign_up["state"]));
+        }
+    }
 }
 
 /// Requests under which the provider has more orders than we and its own network made: a middlebox that sends a CREATE twice

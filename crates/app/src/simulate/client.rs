@@ -198,6 +198,7 @@ async fn prepared(world: &mut World, place: usize) -> Result<New> {
         name_chars: wish.person.name.chars(),
         terms: wish.terms.clone(),
         replaces: None,
+        needs: Vec::new(),
     };
     let amount = wish.terms.asked.money().to_string();
     let key =

@@ -319,7 +319,8 @@ impl Office {
     async fn submit(&self, key: &'static str) -> InstanceId {
         let request_id = self.store.derive_request_id(TENANT, key);
         let address = Some(format!("{ACCOUNT}/{request_id}"));
-        let input = Input { request_id, person: self.person, name_chars: 2, terms: terms(), replaces: None };
+        let input =
+            Input { request_id, person: self.person, name_chars: 2, terms: terms(), replaces: None, needs: Vec::new() };
         let state = Order::new(self.world.clock.now());
         self.start("levy_order", key, address, self.person, json!(input), json!(state)).await
     }

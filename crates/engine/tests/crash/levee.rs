@@ -157,7 +157,14 @@ impl Levee {
     async fn submit(&self, net: Money, readable: bool) -> InstanceId {
         let request_id = self.engine.store.derive_request_id(TENANT, "pay-1");
         let address = Some(format!("{ACCOUNT}/{request_id}"));
-        let input = Input { request_id, person: self.person, name_chars: 2, terms: terms(net), replaces: None };
+        let input = Input {
+            request_id,
+            person: self.person,
+            name_chars: 2,
+            terms: terms(net),
+            replaces: None,
+            needs: Vec::new(),
+        };
         let order = New {
             id: Some(ORDER),
             workflow: "levy_order".into(),

@@ -104,7 +104,8 @@ impl World {
     pub(crate) fn order(&self, key: &str) -> New {
         let request_id = self.request_id(key);
         let address = Some(format!("{ACCOUNT}/{request_id}"));
-        let input = Input { request_id, person: self.person, name_chars: 2, terms: terms(), replaces: None };
+        let input =
+            Input { request_id, person: self.person, name_chars: 2, terms: terms(), replaces: None, needs: Vec::new() };
         New {
             workflow: "levy_order".into(),
             tenant: TENANT.into(),

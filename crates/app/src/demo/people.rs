@@ -1,0 +1,79 @@
+//! The platform's people desk: invites everybody in the payday file to sign before anybody is paid, and again whoever has not signed
+//! within a day. Orders wait for their person's signature by themselves.
+
+use super::closing::Progress;
+use super::http::Http;
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// The account's policy: `sync_sign` (商户签约) with the party that pays.
+pub(super) const CONTRACT: workflows::policy::SignUpKind = workflows::policy::SignUpKind::SyncSign;
+
+/// One in so many is left out, as people are in practice: their orders invite them.
+const FORGOTTEN: usize = 10;
+
+pub(super) struct Desk {
+    office: Http,
+    /// Failed invitations that have been followed by another.
+    followed: BTreeSet<String>,
+}
+
+impl Desk {
+    /// Invites the people of a payday file.
+    pub(super) async fn invite(office: Http, file: &[u8], progress: &Progress) -> Result<Self> {
+        let mut people = csv::Reader::from_reader(file);
+        let rows: Vec<Row> = people.deserialize().collect::<Result<_, _>>().context("read the payday file")?;
+        let invited = rows.iter().enumerate().filter(|(place, _)| place % FORGOTTEN != FORGOTTEN - 1);
+        let items: Vec<Value> = invited.map(|(_, row)| row.invitation()).collect();
+        let (mut created, mut refused) = (0, 0);
+        for chunk in items.chunks(10_000) {
+            let (status, taken) = office.post("/v1/sign-ups", &json!({ "items": chunk })).await?;
+            if status != 200 {
+                bail!("the invitations were refused ({status}): {taken}");
+            }
+            created += taken["created"].as_u64().unwrap_or(0);
+            refused += taken["refused"].as_u64().unwrap_or(0);
+        }
+        progress.say(&format!("{created} people invited to sign, {refused} with mistakes are not"));
+        Ok(Self { office, followed: BTreeSet::new() })
+    }
+
+    /// Invites again whoever has not signed within a day; how many that were.
+    pub(super) async fn follow_up(&mut self) -> Result<usize> {
+        let failed = self.office.all("/v1/sign-ups?state=not_signed").await?;
+        let mut again = 0;
+        for sign_up in &failed {
+            let id = sign_up["id"].as_str().context("a sign-up has an id")?;
+            if self.followed.insert(id.to_owned()) {
+                self.office.done(&format!("/v1/sign-ups/{id}/invite-again"), &json!({})).await?;
+                again += 1;
+            }
+        }
+        Ok(again)
+    }
+}
+
+/// What a payday file says of a person.
+#[derive(serde::Deserialize)]
+struct Row {
+    name: String,
+    id_card: String,
+    cellphone: String,
+    bankcard_no: String,
+    tax_agent_parent_id: String,
+    credit_code: String,
+}
+
+impl Row {
+    fn invitation(&self) -> Value {
+        json!({
+            "kind": CONTRACT,
+            "person": {
+                "name": self.name, "id_card": self.id_card, "cellphone": self.cellphone, "bankcard_no": self.bankcard_no,
+            },
+            "tax_agent_parent_id": self.tax_agent_parent_id,
+            "credit_code": self.credit_code,
+        })
+    }
+}

@@ -1,0 +1,183 @@
+//! The gate: what an order waits for before anything is sent (P12, P31, P47). First a person's word on a suspected duplicate, then what
+//! it needs of others, all at once, then the month and the freeze.
+
+use super::{Event, FREEZE_LOOK, Hold, Input, Order, Why, frozen};
+use crate::machine::{Cx, Next, Step};
+use crate::needs::{ASK_AGAIN, Standing};
+use crate::policy::Guard;
+use domain::Time;
+use domain::record::{OpenTask, Write};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How far each need is met, by its number; one that is missing has not been asked about.
+pub(super) type Needs = BTreeMap<u32, Standing>;
+
+impl Order {
+    /// An order that has just been asked for.
+    pub fn new(now: Time) -> Self {
+        Self::gated(now, None)
+    }
+
+    /// A suspected duplicate: a person confirms it, under a task with an SLA (P12).
+    pub fn suspected_duplicate(now: Time) -> Self {
+        Self::gated(now, Some(Hold::SuspectedDuplicate))
+    }
+
+    pub(super) fn gated(since: Time, hold: Option<Hold>) -> Self {
+        Order::Gated { since, hold, needs: Needs::new() }
+    }
+
+    /// The task that owns a held order.
+    pub fn release_task(id: Uuid, now: Time, sla: Duration) -> Write {
+        Write::OpenTask(OpenTask { id, kind: "release_order".into(), sla_at: now + sla, at: now })
+    }
+
+    pub(super) fn want_to_create(needs: &Needs, input: &Input, cx: &Cx<'_>) -> Step<Event> {
+        match () {
+            () if input.name_chars > cx.policy.name_max_chars => Step::Record(Event::NameTooLong),
+            () if !all_met(needs, input) => want_needs(needs, input, cx),
+            () if guarded(cx) => Step::Record(Event::Held(Hold::MonthEnd)),
+            () if frozen(input, cx) => Step::Wait(cx.now + FREEZE_LOOK),
+            () => Step::Record(Event::GateOpened),
+        }
+    }
+
+    /// A hold by the guard ends with the month, or earlier by a person's release.
+    pub(super) fn want_next_month(cx: &Cx<'_>) -> Step<Event> {
+        if guarded(cx) { Step::Ask(Some(cx.now.beijing().month_end())) } else { Step::Record(Event::GateOpened) }
+    }
+
+    fn creating(cx: &Cx<'_>) -> Self {
+        Order::Creating { since: cx.now, first_sent: None, sends: 1, unwanted: false }
+    }
+
+    pub(super) fn gate_opened(self, input: &Input, cx: &Cx<'_>) -> Option<Next<Self>> {
+        let Order::Gated { hold, needs, .. } = self else { return None };
+        match hold {
+            None if all_met(&needs, input) => Some(Next::to(Self::creating(cx))),
+            Some(Hold::MonthEnd) => Some(Next::to(Self::creating(cx)).with(Write::CloseTasks { at: cx.now })),
+            None | Some(Hold::SuspectedDuplicate) => None,
+        }
+    }
+
+    /// The guard is the last gate: its hold comes when every need is met.
+    pub(super) fn held(self, hold: Hold, cx: &Cx<'_>) -> Option<Next<Self>> {
+        let Order::Gated { since, hold: None, needs } = self else { return None };
+        let id = domain::ids::derive(cx.now, cx.me.0, "task/release_order");
+        let task = Self::release_task(id, cx.now, cx.params.task_sla);
+        Some(Next::to(Order::Gated { since, hold: Some(hold), needs }).with(task))
+    }
+
+    pub(super) fn name_too_long(self, cx: &Cx<'_>) -> Option<Next<Self>> {
+        matches!(self, Order::Gated { hold: None, .. }).then(|| self.park(Why::NameTooLong, cx))
+    }
+
+    /// A confirmed duplicate still passes the other gates; the guard's own hold has been the last of them.
+    pub(super) fn release_asked(self, cx: &Cx<'_>) -> Next<Self> {
+        let done = Write::CloseTasks { at: cx.now };
+        match self {
+            Order::Gated { since, hold: Some(Hold::SuspectedDuplicate), needs } => {
+                Next::to(Order::Gated { since, hold: None, needs }).with(done)
+            }
+            Order::Gated { hold: Some(Hold::MonthEnd), .. } => Next::to(Self::creating(cx)).with(done),
+            Order::Gated { hold: None, .. }
+            | Order::Creating { .. }
+            | Order::CreateInDoubt { .. }
+            | Order::Accepted(_)
+            | Order::Splitting(_)
+            | Order::Ready { .. }
+            | Order::Settled { .. }
+            | Order::Rejected { .. }
+            | Order::Cancelled
+            | Order::NeedsOperator { .. } => Next::to(self),
+        }
+    }
+
+    /// The other has been asked. What it said before stands until it says something else.
+    pub(super) fn required(self, need: u32, cx: &Cx<'_>) -> Next<Self> {
+        self.need(need, |before| match before {
+            Some(Standing::Met) => Standing::Met,
+            Some(Standing::Unmet { reason, .. }) => Standing::Unmet { at: cx.now, reason },
+            Some(Standing::Asked { .. }) | None => Standing::Asked { at: cx.now },
+        })
+    }
+
+    pub(super) fn met(self, need: u32) -> Next<Self> {
+        self.need(need, |_| Standing::Met)
+    }
+
+    /// What has been met stays met: the signature was there when the order was let through.
+    pub(super) fn unmet(self, need: u32, reason: String, cx: &Cx<'_>) -> Next<Self> {
+        self.need(need, |before| match before {
+            Some(Standing::Met) => Standing::Met,
+            Some(Standing::Asked { .. } | Standing::Unmet { .. }) | None => Standing::Unmet { at: cx.now, reason },
+        })
+    }
+
+    /// Beyond the gate nothing is needed any more.
+    fn need(self, need: u32, change: impl FnOnce(Option<Standing>) -> Standing) -> Next<Self> {
+        match self {
+            Order::Gated { since, hold, mut needs } => {
+                let standing = change(needs.remove(&need));
+                needs.insert(need, standing);
+                Next::to(Order::Gated { since, hold, needs })
+            }
+            Order::NeedsOperator { why, back } if matches!(*back, Order::Gated { .. }) => {
+                let back = Box::new(back.need(need, change).state);
+                Next::to(Order::NeedsOperator { why, back })
+            }
+            Order::NeedsOperator { .. }
+            | Order::Creating { .. }
+            | Order::CreateInDoubt { .. }
+            | Order::Accepted(_)
+            | Order::Splitting(_)
+            | Order::Ready { .. }
+            | Order::Settled { .. }
+            | Order::Rejected { .. }
+            | Order::Cancelled => Next::to(self),
+        }
+    }
+}
+
+fn all_met(needs: &Needs, input: &Input) -> bool {
+    open(needs, input).next().is_none()
+}
+
+/// The needs that are not met, with how far they are.
+fn open<'a>(needs: &'a Needs, input: &'a Input) -> impl Iterator<Item = (u32, &'a str, Option<&'a Standing>)> {
+    (0..)
+        .zip(&input.needs)
+        .map(|(number, need)| (number, need.what.as_str(), needs.get(&number)))
+        .filter(|(.., standing)| !matches!(standing, Some(Standing::Met)))
+}
+
+fn want_needs(needs: &Needs, input: &Input, cx: &Cx<'_>) -> Step<Event> {
+    let due = |standing: Option<&Standing>| standing.and_then(Standing::ask_at).unwrap_or(cx.now);
+    let next = open(needs, input).min_by_key(|(number, _, standing)| (due(*standing), *number));
+    match next {
+        Some((number, _, standing)) if due(standing) <= cx.now => {
+            let need = usize::try_from(number).ok().and_then(|place| input.needs.get(place));
+            need.map_or(Step::Wait(cx.now + ASK_AGAIN), |need| Step::Require(need.require(number, cx.now)))
+        }
+        Some((.., standing)) => Step::Wait(due(standing)),
+        None => Step::Wait(cx.now + ASK_AGAIN),
+    }
+}
+
+/// What is not met yet, in words.
+pub(super) fn words(needs: &Needs, input: &Input) -> Option<String> {
+    let open: Vec<String> = open(needs, input)
+        .map(|(_, what, standing)| match standing {
+            Some(Standing::Unmet { reason, .. }) => format!("{what} ({reason}: invite again)"),
+            Some(Standing::Asked { .. } | Standing::Met) | None => what.to_owned(),
+        })
+        .collect();
+    (!open.is_empty()).then(|| open.join("; "))
+}
+
+/// The last hours of a tax month, where the account's guard holds (P31).
+fn guarded(cx: &Cx<'_>) -> bool {
+    cx.policy.month_edge == Guard::Hold && cx.now + cx.params.month_guard >= cx.now.beijing().month_end()
+}

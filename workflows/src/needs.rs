@@ -1,0 +1,113 @@
+//! What one machine needs of another before it may go on (an order of a sign-up): asked by address, so that the other need not exist
+//! yet; answered when it is met, and when it has failed.
+//!
+//! The asker tells [`Wanted`] to the address; the other keeps the [`Waiter`] and answers [`met`] or [`unmet`], at once or when it knows.
+//! Asking twice changes nothing, so that a question whose answer was lost is asked again.
+
+use crate::sign_up;
+use domain::record::Write;
+use domain::{InstanceId, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A need that is still open is asked about again after this long, whatever happened to the last question.
+pub const ASK_AGAIN: Duration = Duration::from_secs(24 * 3600);
+
+/// One need. Never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Need {
+    /// Where the other machine is, or will be.
+    pub address: String,
+    /// What it is, for people.
+    pub what: String,
+    /// The sign-up to start where there is none; `None`: a person starts it.
+    pub start: Option<Box<StartSignUp>>,
+}
+
+/// A sign-up to be, as one that a person asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartSignUp {
+    pub business_key: String,
+    pub content_hash: String,
+    pub input: sign_up::Input,
+}
+
+/// How far a need is met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    Asked { at: Time },
+    Unmet { at: Time, reason: String },
+    Met,
+}
+
+impl Standing {
+    /// When it is asked about again.
+    pub fn ask_at(&self) -> Option<Time> {
+        match self {
+            Standing::Asked { at } | Standing::Unmet { at, .. } => Some(*at + ASK_AGAIN),
+            Standing::Met => None,
+        }
+    }
+}
+
+/// Whoever waits, and which of its needs this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiter {
+    pub by: InstanceId,
+    pub need: u32,
+}
+
+/// What a step asks of the engine: the other machine started where it may be, and told that somebody waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Require {
+    pub need: u32,
+    pub address: String,
+    pub start: Option<Start>,
+}
+
+/// A machine to be started, if its business key has not started one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Start {
+    pub workflow: &'static str,
+    pub business_key: String,
+    pub content_hash: String,
+    pub person: Option<Uuid>,
+    pub input: Value,
+    pub state: Value,
+}
+
+impl Need {
+    /// As a step of the machine that has it, as its need number `need`.
+    pub(crate) fn require(&self, need: u32, now: Time) -> Require {
+        let start = self.start.as_deref().map(|start| Start {
+            workflow: <sign_up::SignUp as crate::machine::Machine>::NAME,
+            business_key: start.business_key.clone(),
+            content_hash: start.content_hash.clone(),
+            person: Some(start.input.person),
+            input: json!(start.input),
+            state: json!(sign_up::SignUp::begin(now)),
+        });
+        Require { need, address: self.address.clone(), start }
+    }
+}
+
+/// The event for the machine that is needed.
+pub fn wanted(waiter: Waiter) -> Value {
+    json!({ "Wanted": { "waiter": waiter } })
+}
+
+/// The event for the machine whose need is asked about now.
+pub fn required(need: u32) -> Value {
+    json!({ "Required": { "need": need } })
+}
+
+pub(crate) fn met(waiter: &Waiter) -> Write {
+    Write::Tell { to: waiter.by, event: json!({ "Met": { "need": waiter.need } }) }
+}
+
+pub(crate) fn unmet(waiter: &Waiter, reason: &str) -> Write {
+    Write::Tell { to: waiter.by, event: json!({ "Unmet": { "need": waiter.need, "reason": reason } }) }
+}
