@@ -263,7 +263,7 @@ impl Machine for Order {
             Event::ReleaseAsked { .. } => Some(self.release_asked(cx)),
             Event::CancelAsked { by } => Some(self.cancel_asked(&by, cx)),
             Event::Required { need } => Some(self.required(need, cx)),
-            Event::Met { need } => Some(self.met(need)),
+            Event::Met { need } => Some(self.met(need, cx)),
             Event::Unmet { need, reason } => Some(self.unmet(need, reason, cx)),
             Event::RemitDone { remit, state } => Some(self.remit_done(remit, &state, cx)),
             Event::CaseResolved { case, r#move, by, .. } => Some(self.resolved(&case, &r#move, &by, input, cx)),

@@ -104,16 +104,31 @@ impl Order {
         })
     }
 
-    pub(super) fn met(self, need: u32) -> Next<Self> {
-        self.need(need, |_| Standing::Met)
+    /// Whoever was to see to it need not any more, unless another one has failed.
+    pub(super) fn met(self, need: u32, cx: &Cx<'_>) -> Next<Self> {
+        let owned = self.has_failed_needs();
+        let next = self.need(need, |_| Standing::Met);
+        let over = owned && !next.state.has_failed_needs();
+        if over { next.with(Write::CloseTasks { at: cx.now }) } else { next }
     }
 
-    /// What has been met stays met: the signature was there when the order was let through.
+    /// A person sees to it, under a task with an SLA. What has been met stays met: the signature was there once.
     pub(super) fn unmet(self, need: u32, reason: String, cx: &Cx<'_>) -> Next<Self> {
-        self.need(need, |before| match before {
+        let owned = self.has_failed_needs();
+        let next = self.need(need, |before| match before {
             Some(Standing::Met) => Standing::Met,
             Some(Standing::Asked { .. } | Standing::Unmet { .. }) | None => Standing::Unmet { at: cx.now, reason },
-        })
+        });
+        if owned || !next.state.has_failed_needs() {
+            return next;
+        }
+        let id = domain::ids::derive(cx.now, cx.me.0, &format!("task/unmet/{}", cx.now.millis()));
+        let sla_at = cx.now + cx.params.task_sla;
+        next.with(Write::OpenTask(OpenTask { id, kind: "invite_again".into(), sla_at, at: cx.now }))
+    }
+
+    fn has_failed_needs(&self) -> bool {
+        matches!(self, Order::Gated { needs, .. } if needs.values().any(|one| matches!(one, Standing::Unmet { .. })))
     }
 
     /// Beyond the gate nothing is needed any more.

@@ -358,16 +358,21 @@ fn an_order_asks_for_all_that_it_needs_at_once_and_passes_when_all_is_met() {
         }
         assert_eq!(order.step(&input, cx), Step::Wait(cx.now + crate::needs::ASK_AGAIN));
         assert_eq!(order.waits_for(&input).unwrap(), "the signature at main/s1; the signature at main/s2");
-        let unmet = Event::Unmet { need: 1, reason: "not signed within 24 hours".into() };
-        for event in [Event::Met { need: 0 }, unmet] {
-            order = order.apply(&input, event, cx).unwrap().state;
+        let unmet = || Event::Unmet { need: 1, reason: "not signed within 24 hours".into() };
+        let tasks = |next: &Next<Order>| next.writes.iter().filter(|write| matches!(write, Write::OpenTask(_))).count();
+        for (event, opened) in [(Event::Met { need: 0 }, 0), (unmet(), 1), (unmet(), 0)] {
+            let next = order.apply(&input, event, cx).unwrap();
+            assert_eq!(tasks(&next), opened, "one task, until it is over");
+            order = next.state;
         }
         assert!(order.clone().apply(&input, Event::GateOpened, cx).is_err(), "one is not met");
         assert_eq!(
             order.waits_for(&input).unwrap(),
             "the signature at main/s2 (not signed within 24 hours: invite again)"
         );
-        order = order.apply(&input, Event::Met { need: 1 }, cx).unwrap().state;
+        let next = order.apply(&input, Event::Met { need: 1 }, cx).unwrap();
+        assert!(matches!(next.writes[..], [Write::CloseTasks { .. }]));
+        order = next.state;
         assert_eq!(order.step(&input, cx), Step::Record(Event::GateOpened));
         assert_eq!(order.apply(&input, Event::GateOpened, cx).unwrap().state.name(), "creating");
     });

@@ -49,13 +49,8 @@ pub(crate) fn judge(api: &Api, tenant: &str, lines: Vec<Line>, csv: bool) -> Vec
 
 fn check(api: &Api, tenant: &str, body: &orders::body::OrderBody) -> Result<Draft, Vec<FieldError>> {
     let draft = Draft::check(api, tenant, body)?;
-    let most = api.engine().rules.policy(&draft.account).name_max_chars;
-    if draft.person.name.chars() > most {
-        let said = (
-            format!("the provider takes names of at most {most} characters; a longer one is never shortened"),
-            format!("姓名超长：服务商最多接受 {most} 个字符"),
-        );
-        return Err(vec![FieldError::new("person.name", "name_too_long", &said.0, &said.1)]);
+    if let Some(fault) = orders::draft::too_long(api, &draft.account, &draft.person) {
+        return Err(vec![fault]);
     }
     Ok(draft)
 }

@@ -190,6 +190,18 @@ pub(crate) fn warnings(api: &Api, account: &str, name_chars: usize) -> Vec<Strin
     warnings
 }
 
+/// A name that this account's provider does not take (P11).
+pub(crate) fn too_long(api: &Api, account: &str, person: &Person) -> Option<FieldError> {
+    let most = api.engine().rules.policy(account).name_max_chars;
+    let said = || {
+        (
+            format!("the provider takes names of at most {most} characters; a longer one is never shortened"),
+            format!("姓名超长：服务商最多接受 {most} 个字符"),
+        )
+    };
+    (person.name.chars() > most).then(said).map(|(en, zh)| FieldError::new("person.name", "name_too_long", &en, &zh))
+}
+
 pub(crate) fn value<T: serde::Serialize>(of: &T) -> Result<Value, Error> {
     serde_json::to_value(of).map_err(|_| Error::Internal)
 }

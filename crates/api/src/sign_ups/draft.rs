@@ -2,7 +2,7 @@
 
 use crate::api::Api;
 use crate::orders::body::{Digits, PersonBody};
-use crate::orders::draft::{Faults, account, digits, digits_of, person, printable, value};
+use crate::orders::draft::{Faults, account, digits, digits_of, person, printable, too_long, value};
 use crate::problem::{Error, FieldError};
 use crate::sign_ups::{Known, WORKFLOW};
 use domain::levy::{Customer, Terms};
@@ -71,6 +71,9 @@ impl Draft {
                 "与资质方签约须填写关联企业统一社会信用代码",
             );
             faults.0.push(FieldError::new("credit_code", "credit_code_required", said.0, said.1));
+        }
+        if let (Some(account), Some(person)) = (&account, &person) {
+            faults.0.extend(too_long(api, account, person));
         }
         match (kind, account, person) {
             (Some(kind), Some(account), Some(person)) if faults.0.is_empty() => {

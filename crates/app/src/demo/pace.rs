@@ -26,7 +26,7 @@ pub(super) async fn run(
         payer.round().await?;
         let now = stack.clock.now();
         progress.at(stack, now, payer.paid).await?;
-        if now >= horizon + TAIL || (now >= horizon && settled(stack).await?) {
+        if now >= horizon + TAIL || (now >= horizon && settled(stack).await? && desk.follow_up().await? == 0) {
             return Ok(());
         }
         let next = next_due(stack, payer).await?;

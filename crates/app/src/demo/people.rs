@@ -39,18 +39,34 @@ impl Desk {
         Ok(Self { office, followed: BTreeSet::new() })
     }
 
-    /// Invites again whoever has not signed within a day; how many that were.
+    /// Invites again whoever has not signed within a day, and gives up who was invited twice: his orders are cancelled. How many that
+    /// were.
     pub(super) async fn follow_up(&mut self) -> Result<usize> {
         let failed = self.office.all("/v1/sign-ups?state=not_signed").await?;
-        let mut again = 0;
+        let mut followed = 0;
         for sign_up in &failed {
             let id = sign_up["id"].as_str().context("a sign-up has an id")?;
-            if self.followed.insert(id.to_owned()) {
+            if !self.followed.insert(id.to_owned()) {
+                continue;
+            }
+            followed += 1;
+            if sign_up["again_of"].is_null() {
                 self.office.done(&format!("/v1/sign-ups/{id}/invite-again"), &json!({})).await?;
-                again += 1;
+            } else {
+                self.give_up(&sign_up["person"]).await?;
             }
         }
-        Ok(again)
+        Ok(followed)
+    }
+
+    async fn give_up(&self, person: &Value) -> Result<()> {
+        for order in self.office.all("/v1/orders?state=gated").await? {
+            let waits = order["waits_for"].as_str().is_some_and(|why| why.contains("invite again"));
+            if let (true, Some(id)) = (waits && order["person"] == *person, order["id"].as_str()) {
+                self.office.done(&format!("/v1/orders/{id}/cancel"), &json!({})).await?;
+            }
+        }
+        Ok(())
     }
 }
 
