@@ -70,6 +70,7 @@ impl Parked {
             faults: Faults::default(),
             seed: 1,
             speed: i64::from(SPEED),
+            timings: simulator::Timings::default(),
             keep: false,
             rate_per_second: 100_000,
             concurrency: 256,

@@ -26,6 +26,8 @@ pub(crate) struct Setup {
     pub(crate) faults: Faults,
     pub(crate) seed: u64,
     pub(crate) speed: i64,
+    /// How long provider, bank and people take.
+    pub(crate) timings: simulator::Timings,
     pub(crate) keep: bool,
     /// What the provider allows a lane.
     pub(crate) rate_per_second: u32,
@@ -60,6 +62,7 @@ impl Stack {
             faults: setup.faults.clone(),
             // One in 25 does not sign, and nobody says so (000 §2.1 R4).
             switches: simulator::Switches { sync_sign_silent_per_mille: 40, ..simulator::Switches::default() },
+            timings: setup.timings.clone(),
             clients: vec![client.clone()],
             ..simulator::Config::default()
         };
