@@ -63,7 +63,7 @@ pub(crate) struct Bare {
     #[arg(long, default_value_t = 1024, value_name = "N")]
     concurrency: usize,
     /// Milliseconds that a group of several waits for more.
-    #[arg(long, default_value_t = 4, value_name = "MS")]
+    #[arg(long, default_value_t = 2, value_name = "MS")]
     linger: u64,
     /// Most turns in one commit; 1 turns group commit off.
     #[arg(long, default_value_t = 512, value_name = "N")]

@@ -31,8 +31,8 @@ const GUARD: Into = Into {
     columns: "key text, instance uuid",
     suffix: "on conflict do nothing returning instance",
 };
-/// How long after its row's time an id may be drawn.
-const LATER: Duration = Duration::from_secs(3600);
+/// How far the time of an id and that of its row may be apart.
+const APART: Duration = Duration::from_secs(3600);
 const COLUMNS: &str = "id, workflow, tenant, account, business_key, address, parent, person, content_hash, input, state, state_name, revision, \
                        head, wake_at, lane, claims, claimed_until, created_at, updated_at";
 static GET: LazyLock<String> =
@@ -97,8 +97,9 @@ impl Sql {
         want("parent =", filter.parent.map(Value::from));
         want("created_at >=", filter.since.map(Value::from));
         want("created_at <", filter.until.map(Value::from));
-        // Said twice: an id is drawn before its row is written, or moments later, and only ids are in order.
-        want("id <", filter.until.map(|until| ids::first(until + LATER).into()));
+        // Said twice: an id is drawn about when its row is written, and only ids are in order.
+        want("id >=", filter.since.map(|since| ids::first(since - APART).into()));
+        want("id <", filter.until.map(|until| ids::first(until + APART).into()));
         want("id <", filter.cursor.map(Value::from));
         want("", None);
         let mut c = self.pool.reader().await?;

@@ -38,7 +38,7 @@ impl Default for Options {
             poll: Duration::from_millis(50),
             group: 512,
             committers: 1,
-            linger: Duration::from_millis(4),
+            linger: Duration::from_millis(2),
             grace: Duration::from_secs(25),
             figures: Duration::from_secs(15),
             audits: Duration::from_secs(300),
