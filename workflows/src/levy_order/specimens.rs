@@ -7,7 +7,7 @@ use crate::draw::specimen_time;
 use crate::machine::Specimens;
 use crate::needs::Standing;
 use domain::levy::{Asked, Customer, Hint, OrderSeen, OrderStatus, RemitSeen, RemitStatus, TaxMode, Terms};
-use domain::{Fault, InstanceId, Money, Refusal, RequestId};
+use domain::{Fault, InstanceId, Money, Refusal, RequestId, Time};
 use uuid::Uuid;
 
 fn money(fen: i64) -> Money {
@@ -78,6 +78,11 @@ fn times() -> Times {
     }
 }
 
+fn waiting_for_a_signature(since: Time) -> Order {
+    let unmet = Standing::Unmet { at: since, reason: "not signed within 24 hours".into() };
+    Order::Gated { since, hold: None, needs: [(0, unmet)].into() }
+}
+
 fn states() -> Vec<Order> {
     let since = specimen_time(10);
     let under = Under {
@@ -135,11 +140,7 @@ fn states() -> Vec<Order> {
             reason: "部分失败".into(),
         }),
         parked(Why::SendsExhausted),
-        Order::Gated {
-            since,
-            hold: None,
-            needs: [(0, Standing::Unmet { at: since, reason: "not signed within 24 hours".into() })].into(),
-        },
+        waiting_for_a_signature(since),
     ]
 }
 
