@@ -89,6 +89,6 @@ fn a_short_fleet_bench_measures_every_part() {
     for name in rates.into_iter().chain(["small_tenant_10_done_ms", "urgent_10_done_ms", "limited_calls"]) {
         assert!(figures[name].as_u64().is_some_and(|figure| figure > 0), "{name}: {figures}");
     }
-    // What four workers have leased and not used for less than a second: a tenth of a second's worth each.
-    assert!(figures["calls_above_the_bucket"].as_u64().is_some_and(|calls| calls <= 20), "{figures}");
+    // What four workers may have leased and not used: a tenth of a second's worth each, but for the one that was used at once.
+    assert!(figures["calls_above_the_bucket"].as_u64().is_some_and(|calls| calls <= 16), "{figures}");
 }

@@ -9,9 +9,9 @@ use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Orders per run of a hunt, and runs at most: 20,000 orders (testing.md §3). In a small world nothing is ever late.
+/// Orders per run, and runs of each hunt at most: 20,000 orders in all hunts for a bug (testing.md §3). In a small world nothing is ever late.
 const ORDERS: usize = 500;
-const RUNS: u64 = 40;
+const RUNS: u64 = 20;
 /// Trouble at which most bugs show early, and more of it for those that do not: a question that is under way when its quarantine ends
 /// is rare.
 const INTENSITIES: [u32; 2] = [3, 5];
