@@ -90,7 +90,7 @@ impl Demo {
             stack.database
         ));
         let staff = office::Staff::hire(&stack).await?;
-        let mut desk = people::Desk::invite(staff.operator.clone(), &file, &progress).await?;
+        let mut desk = people::Desk::invite(&stack, staff.operator.clone(), &file, &progress).await?;
         let batch = office::import(&staff, &file, &mut progress).await?;
         let begun = stack.clock.now();
         let mut payer = payer::Payer::new(&stack);

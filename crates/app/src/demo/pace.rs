@@ -24,16 +24,16 @@ pub(super) async fn run(
     let mut quiet = 0;
     loop {
         payer.round().await?;
+        desk.round().await?;
         let now = stack.clock.now();
         progress.at(stack, now, payer.paid).await?;
         if now >= horizon + TAIL || (now >= horizon && settled(stack).await? && desk.follow_up().await? == 0) {
             return Ok(());
         }
-        let next = next_due(stack, payer).await?;
+        let next = next_due(stack, payer.next().min(desk.next())).await?;
         // Twice quiet in a row: a letter on its way between two looks is not overlooked.
         quiet = if next.is_some_and(|next| next > now) { quiet + 1 } else { 0 };
         match next {
-            Some(_) if quiet >= 2 && desk.follow_up().await? > 0 => quiet = 0,
             Some(next) if quiet >= 2 => {
                 stack.advance((next.min(horizon + TAIL)).since(now) + SLACK).await?;
                 quiet = 0;
@@ -43,8 +43,8 @@ pub(super) async fn run(
     }
 }
 
-/// When anybody wants to act next; `None` while somebody is acting.
-async fn next_due(stack: &Stack, payer: &Payer) -> Result<Option<Time>> {
+/// When anybody wants to act next, the people beside levee at `people`; `None` while somebody is acting.
+async fn next_due(stack: &Stack, people: Time) -> Result<Option<Time>> {
     let store = &stack.running.engine.store;
     let busy =
         stack.sim.in_flight() > 0 || store.live_claims(stack.clock.real()).await.context("count the live claims")? > 0;
@@ -52,7 +52,7 @@ async fn next_due(stack: &Stack, payer: &Payer) -> Result<Option<Time>> {
         return Ok(None);
     }
     let ours = store.next_wake().await.context("read the next wake-up")?;
-    let next = [ours, stack.sim.due()].into_iter().flatten().fold(payer.next(), Time::min);
+    let next = [ours, stack.sim.due()].into_iter().flatten().fold(people, Time::min);
     Ok(Some(next))
 }
 

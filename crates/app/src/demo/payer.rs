@@ -66,12 +66,13 @@ impl Payer {
     pub(super) async fn round(&mut self) -> Result<()> {
         let now = self.clock.now();
         if now >= self.look_at {
-            let found = self.ask_and_pay().await?;
-            self.look_at = now + if found { Duration::ZERO } else { MINUTE * 10 };
+            let paid = self.ask_and_pay().await?;
+            self.look_at = now + if paid { Duration::ZERO } else { MINUTE * 10 };
         }
         self.poll(now).await
     }
 
+    /// Whether anything was permitted: then there may be more at once.
     async fn ask_and_pay(&mut self) -> Result<bool> {
         let open = self.levee.all("/v1/remits?state=open").await?;
         let wanted: Vec<String> = open
@@ -80,7 +81,6 @@ impl Payer {
             .filter(|id| self.wants(id))
             .map(str::to_owned)
             .collect();
-        let found = !wanted.is_empty();
         let levee = &self.levee;
         let asked: Vec<Result<Asked>> = stream::iter(wanted)
             .map(|remit| async move { ask(levee, remit).await })
@@ -94,6 +94,7 @@ impl Payer {
                 permits.push((remit, permit));
             }
         }
+        let given = !permits.is_empty();
         let bank = &self.bank;
         let paid: Vec<(String, Value, Option<Value>)> = stream::iter(permits)
             .map(|(remit, permit)| async move { (remit, permit.clone(), instruct(bank, &permit).await) })
@@ -107,7 +108,7 @@ impl Payer {
             )
             .await?;
         }
-        Ok(found)
+        Ok(given)
     }
 
     /// One in forty is left unpaid, to show what levee does about it: it is cancelled at the cut-off.

@@ -3,9 +3,12 @@
 
 use super::closing::Progress;
 use super::http::Http;
+use super::stack::Stack;
 use anyhow::{Context, Result, bail};
+use domain::{Clock, Time};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// The account's policy: `sync_sign` (商户签约) with the party that pays.
 pub(super) const CONTRACT: workflows::policy::SignUpKind = workflows::policy::SignUpKind::SyncSign;
@@ -15,13 +18,18 @@ const FORGOTTEN: usize = 10;
 
 pub(super) struct Desk {
     office: Http,
+    clock: Clock,
+    look_at: Time,
     /// Failed invitations that have been followed by another.
     followed: BTreeSet<String>,
 }
 
+/// How often it looks who has not signed.
+const LOOK: Duration = Duration::from_secs(3600);
+
 impl Desk {
     /// Invites the people of a payday file.
-    pub(super) async fn invite(office: Http, file: &[u8], progress: &Progress) -> Result<Self> {
+    pub(super) async fn invite(stack: &Stack, office: Http, file: &[u8], progress: &Progress) -> Result<Self> {
         let mut people = csv::Reader::from_reader(file);
         let rows: Vec<Row> = people.deserialize().collect::<Result<_, _>>().context("read the payday file")?;
         let invited = rows.iter().enumerate().filter(|(place, _)| place % FORGOTTEN != FORGOTTEN - 1);
@@ -36,12 +44,26 @@ impl Desk {
             refused += taken["refused"].as_u64().unwrap_or(0);
         }
         progress.say(&format!("{created} people invited to sign, {refused} with mistakes are not"));
-        Ok(Self { office, followed: BTreeSet::new() })
+        Ok(Self { office, clock: stack.clock.clone(), look_at: stack.clock.now(), followed: BTreeSet::new() })
+    }
+
+    /// When it wants to act next.
+    pub(super) fn next(&self) -> Time {
+        self.look_at
+    }
+
+    /// One round: whatever is due now.
+    pub(super) async fn round(&mut self) -> Result<()> {
+        if self.clock.now() >= self.look_at {
+            self.follow_up().await?;
+        }
+        Ok(())
     }
 
     /// Invites again whoever has not signed within a day, and gives up who was invited twice: his orders are cancelled. How many that
     /// were.
     pub(super) async fn follow_up(&mut self) -> Result<usize> {
+        self.look_at = self.clock.now() + LOOK;
         let failed = self.office.all("/v1/sign-ups?state=not_signed").await?;
         let mut followed = 0;
         for sign_up in &failed {

@@ -60,8 +60,12 @@ impl Stack {
         let world = simulator::Config {
             seed: setup.seed,
             faults: setup.faults.clone(),
-            // One in 25 does not sign, and nobody says so (000 §2.1 R4).
-            switches: simulator::Switches { sync_sign_silent_per_mille: 40, ..simulator::Switches::default() },
+            // One in 25 does not sign, and nobody says so (000 §2.1 R4). A signature whose callback is lost is found by a query.
+            switches: simulator::Switches {
+                sync_sign_silent_per_mille: 40,
+                batch_shows_sync_sign: true,
+                ..simulator::Switches::default()
+            },
             timings: setup.timings.clone(),
             clients: vec![client.clone()],
             ..simulator::Config::default()
@@ -122,6 +126,7 @@ fn configuration(setup: &Setup, database: &str, provider: &str, epoch: Time) -> 
     settings.rate_per_second = setup.rate_per_second;
     settings.concurrency = setup.concurrency;
     settings.payer = Some("merchant".into());
+    settings.sign_up_query_covers_sync_sign = true;
     let mut config = Config::default();
     config.server.listen.clone_from(&setup.listen);
     config.database.url = database.to_owned();
