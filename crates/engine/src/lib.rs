@@ -128,7 +128,10 @@ impl Engine {
     /// hold one each until they time out, as many as its lanes are wide.
     pub fn places(&self, besides: usize) -> usize {
         let groups: BTreeSet<&str> = Operation::ALL.into_iter().map(Operation::group).collect();
-        besides + self.providers.names().map(|name| self.rules.limits(name).concurrency * groups.len()).sum::<usize>()
+        let width = |account: &str| -> usize {
+            groups.iter().map(|group| self.rules.limits(&format!("{account}:{group}")).concurrency).sum()
+        };
+        besides + self.providers.names().map(width).sum::<usize>()
     }
 
     /// From now on no call is begun; what is under way ends by itself (F7).

@@ -7,6 +7,7 @@ use domain::{Answer, Operation, Person, Request, Time, Verdict};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -58,6 +59,8 @@ pub struct Ask<'a> {
     pub request: &'a Request,
     /// Whose data the call carries or compares, in the order of [`Request::people`]; the request itself holds ids only.
     pub people: &'a [Person],
+    /// The contents of its files, in the order of [`Request::files`].
+    pub files: &'a [Arc<Vec<u8>>],
     /// Names this attempt, where a provider wants another id for each.
     pub attempt: Uuid,
     /// Business time, for the timestamp of the message.
