@@ -66,3 +66,65 @@ impl Paper {
         }
     }
 }
+
+/// What a file is, as it is uploaded (contract.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileKind {
+    Agreement,
+    IdCardFront,
+    IdCardBack,
+    FaceVideo,
+    FaceFrame,
+    BankVoucher,
+}
+
+impl FileKind {
+    pub const ALL: [FileKind; 6] = [
+        FileKind::Agreement,
+        FileKind::IdCardFront,
+        FileKind::IdCardBack,
+        FileKind::FaceVideo,
+        FileKind::FaceFrame,
+        FileKind::BankVoucher,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            FileKind::Agreement => "agreement",
+            FileKind::IdCardFront => "id_card_front",
+            FileKind::IdCardBack => "id_card_back",
+            FileKind::FaceVideo => "face_video",
+            FileKind::FaceFrame => "face_frame",
+            FileKind::BankVoucher => "bank_voucher",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    pub fn family(self) -> Family {
+        match self {
+            FileKind::Agreement | FileKind::BankVoucher => Family::Pdf,
+            FileKind::IdCardFront | FileKind::IdCardBack | FileKind::FaceFrame => Family::Picture,
+            FileKind::FaceVideo => Family::Video,
+        }
+    }
+}
+
+/// What a file must be by its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    Pdf,
+    Picture,
+    Video,
+}
+
+/// The most that a provider takes of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    pub bytes: u64,
+    /// Counted over its base64 text, not over the file.
+    pub base64: bool,
+}

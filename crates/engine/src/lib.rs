@@ -54,6 +54,7 @@ pub use store::Claimed;
 pub use submit::{New, NewGuard};
 pub use watch::{Doubts, Figures};
 
+use domain::papers::{Bounds, FileKind};
 use domain::{Clock, Operation, Time};
 use providers::Providers;
 use std::collections::BTreeSet;
@@ -132,6 +133,11 @@ impl Engine {
             groups.iter().map(|group| self.rules.limits(&format!("{account}:{group}")).concurrency).sum()
         };
         besides + self.providers.names().map(width).sum::<usize>()
+    }
+
+    /// The most that an account's provider takes of a file; `None` where it takes none.
+    pub fn bounds(&self, account: &str, kind: FileKind) -> Option<Bounds> {
+        self.providers.bounds(account, kind)
     }
 
     /// From now on no call is begun; what is under way ends by itself (F7).

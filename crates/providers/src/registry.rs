@@ -3,6 +3,7 @@
 use crate::transport::Transport;
 use crate::{olading, stub};
 use domain::effect::EffectClass;
+use domain::papers::{Bounds, FileKind};
 use domain::{Answer, Operation, Person, Request, Time, Verdict};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -172,6 +173,14 @@ impl Providers {
         match self.0.get(account)? {
             Account::Olading(_) => olading::performs(operation),
             Account::Stub(_) => stub::performs(operation),
+        }
+    }
+
+    /// The most that the account's provider takes of a file; `None` where it takes none.
+    pub fn bounds(&self, account: &str, kind: FileKind) -> Option<Bounds> {
+        match self.0.get(account)? {
+            Account::Olading(client) => Some(olading::limits::bounds(kind, client.settings())),
+            Account::Stub(_) => None,
         }
     }
 
