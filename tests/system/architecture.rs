@@ -14,7 +14,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("store", &["domain"]),
     ("engine", &["domain", "workflows", "providers", "store"]),
     ("worker", &["domain", "engine"]),
-    ("api", &["domain", "workflows", "store", "engine"]),
+    ("api", &["domain", "workflows", "documents", "store", "engine"]),
     ("console", &["domain", "api"]),
     ("simulator", &["domain"]),
     (

@@ -2,7 +2,7 @@
 
 use crate::machine::{Cx, Machine, Step};
 use crate::needs::Require;
-use crate::{bare::Bare, batch::Batch, draw, levy_order::Order, remit::Remit, sign_up::SignUp};
+use crate::{bare::Bare, batch::Batch, document::Document, draw, levy_order::Order, remit::Remit, sign_up::SignUp};
 use domain::record::Write;
 use domain::{Answer, Request, Time, Verdict};
 use serde::Deserialize as _;
@@ -98,8 +98,8 @@ pub trait Running: Send {
 }
 
 /// Every workflow, in reading order.
-pub fn all() -> [Entry; 5] {
-    [entry::<Order>(), entry::<Remit>(), entry::<SignUp>(), entry::<Batch>(), entry::<Bare>()]
+pub fn all() -> [Entry; 6] {
+    [entry::<Order>(), entry::<Remit>(), entry::<SignUp>(), entry::<Document>(), entry::<Batch>(), entry::<Bare>()]
 }
 
 pub fn find(name: &str) -> Option<Entry> {

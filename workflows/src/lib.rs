@@ -18,6 +18,7 @@ pub mod quote;
 pub mod remit;
 pub mod payout;
 pub mod sign_up;
+pub mod document;
 pub mod batch;
 pub mod bare;
 pub mod book;

@@ -57,6 +57,9 @@ async fn enter(
     if *request.method() == Method::GET || *request.method() == Method::HEAD {
         return patient(route, next.run(request)).await;
     }
+    if route.streamed {
+        return through(route, request, next).await;
+    }
     let key = if *request.method() == Method::POST { idempotency::key_of(request.headers())? } else { None };
     let (request, body) = buffer(request, route).await?;
     let api = api.clone();
@@ -70,6 +73,22 @@ async fn enter(
     let task = tokio::spawn(work);
     match timeout(route.patience, task).await {
         Ok(Ok(answer)) => answer,
+        Ok(Err(panic)) => {
+            tracing::error!(%panic, path = route.path, "a handler ended by panic");
+            Err(Error::Internal)
+        }
+        Err(_) => Err(slow()),
+    }
+}
+
+/// The body under its limit, piece by piece, to a handler that lives in a task of its own.
+async fn through(route: &'static Route, request: Request, next: Next) -> Result<Response, Error> {
+    if declared(request.headers()).is_some_and(|length| length > route.body_max) {
+        return Err(Error::TooLarge(route.body_max));
+    }
+    let request = request.map(|body| Body::new(Limited::new(body, route.body_max)));
+    match timeout(route.patience, tokio::spawn(next.run(request))).await {
+        Ok(Ok(answer)) => Ok(answer),
         Ok(Err(panic)) => {
             tracing::error!(%panic, path = route.path, "a handler ended by panic");
             Err(Error::Internal)

@@ -22,6 +22,7 @@ mod server;
 mod orders;
 mod remits;
 mod sign_ups;
+mod papers;
 mod batches;
 mod cases;
 mod tasks;

@@ -5,7 +5,7 @@ use crate::door::door;
 use crate::problem::Error;
 use crate::role::Role;
 use crate::{
-    batches, callbacks as inbound, cases, clock, document, freezes, keys, orders, remits, sign_ups, system, tasks,
+    batches, callbacks as inbound, cases, clock, document, freezes, keys, orders, papers, remits, sign_ups, system, tasks,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -35,22 +35,30 @@ pub(crate) struct Route {
     pub(crate) body_max: usize,
     /// Longest wait for its answer.
     pub(crate) patience: Duration,
+    /// Its body goes through piece by piece. The same content is the same thing, so that it needs no Idempotency-Key.
+    pub(crate) streamed: bool,
 }
 
 const KIB: usize = 1024;
 const BODY: usize = 1024 * KIB;
 /// A payday file of 50,000 rows.
 const UPLOAD: usize = 16 * 1024 * KIB;
+/// A photo of 20 MiB, and what a form adds.
+const FILE: usize = 21 * 1024 * KIB;
 /// A permit's live query alone may take 10 s.
 const PATIENCE: Duration = Duration::from_secs(15);
 const UPLOAD_PATIENCE: Duration = Duration::from_secs(300);
 
 const fn of(method: Method, path: &'static str, access: Access) -> Route {
-    Route { method, path, access, body_max: BODY, patience: PATIENCE }
+    Route { method, path, access, body_max: BODY, patience: PATIENCE, streamed: false }
 }
 
 const fn upload(method: Method, path: &'static str, access: Access) -> Route {
-    Route { method, path, access, body_max: UPLOAD, patience: UPLOAD_PATIENCE }
+    Route { method, path, access, body_max: UPLOAD, patience: UPLOAD_PATIENCE, streamed: false }
+}
+
+const fn streamed(method: Method, path: &'static str, access: Access) -> Route {
+    Route { method, path, access, body_max: FILE, patience: UPLOAD_PATIENCE, streamed: true }
 }
 
 const OPEN: Access = Access::Open;
@@ -60,7 +68,7 @@ const APPROVER: Access = Access::Role(Role::Approver);
 const ADMIN: Access = Access::Role(Role::Admin);
 
 /// What is not here is not there.
-pub(crate) static ROUTES: [Route; 42] = [
+pub(crate) static ROUTES: [Route; 46] = [
     of(Method::POST, "/v1/orders", OPERATOR),
     of(Method::GET, "/v1/orders", VIEWER),
     of(Method::GET, "/v1/orders/{id}", VIEWER),
@@ -86,6 +94,10 @@ pub(crate) static ROUTES: [Route; 42] = [
     of(Method::GET, "/v1/sign-ups", VIEWER),
     of(Method::GET, "/v1/sign-ups/{id}", VIEWER),
     of(Method::POST, "/v1/sign-ups/{id}/invite-again", OPERATOR),
+    streamed(Method::POST, "/v1/documents", OPERATOR),
+    of(Method::GET, "/v1/documents/{id}", VIEWER),
+    upload(Method::POST, "/v1/document-submissions", OPERATOR),
+    of(Method::GET, "/v1/document-submissions/{id}", VIEWER),
     of(Method::GET, "/v1/cases", VIEWER),
     of(Method::GET, "/v1/cases/{id}", VIEWER),
     of(Method::POST, "/v1/cases/{id}/resolve", OPERATOR),
@@ -179,6 +191,10 @@ fn assembled() -> OpenApiRouter<Api> {
         .routes(routes!(sign_ups::create::create, sign_ups::list::list))
         .routes(routes!(sign_ups::get::get))
         .routes(routes!(sign_ups::invite_again::invite_again))
+        .routes(routes!(papers::upload::upload))
+        .routes(routes!(papers::get::document))
+        .routes(routes!(papers::submit::submit))
+        .routes(routes!(papers::get::submission))
         .routes(routes!(cases::list::list))
         .routes(routes!(cases::get::get))
         .routes(routes!(cases::resolve::resolve))

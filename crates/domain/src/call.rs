@@ -2,10 +2,14 @@
 
 use crate::effect::EffectClass;
 use crate::levy::{NextStep, OrderSeen, Terms};
+use crate::papers::{FileRef, Paper, PaperSeen};
 use crate::people::{SignSeen, SignUpKey};
 use crate::{ProviderOrderId, RequestId, Time};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+/// The lane group of calls that carry files.
+pub const UPLOADS: &str = "upload";
 
 /// A named operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,18 +23,28 @@ pub enum Operation {
     /// The invitation to sign that has none.
     SignUp,
     FindSignUps,
+    SubmitAgreement,
+    SubmitVoucher,
+    SubmitIdCard,
+    FindIdCard,
+    SubmitFace,
     BareCreate,
     BareConfirm,
 }
 
 impl Operation {
-    pub const ALL: [Operation; 8] = [
+    pub const ALL: [Operation; 13] = [
         Operation::CreateOrder,
         Operation::FindOrder,
         Operation::DecideRemit,
         Operation::Invite,
         Operation::SignUp,
         Operation::FindSignUps,
+        Operation::SubmitAgreement,
+        Operation::SubmitVoucher,
+        Operation::SubmitIdCard,
+        Operation::FindIdCard,
+        Operation::SubmitFace,
         Operation::BareCreate,
         Operation::BareConfirm,
     ];
@@ -43,6 +57,11 @@ impl Operation {
             Operation::Invite => "invite",
             Operation::SignUp => "sign_up",
             Operation::FindSignUps => "find_sign_ups",
+            Operation::SubmitAgreement => "submit_agreement",
+            Operation::SubmitVoucher => "submit_voucher",
+            Operation::SubmitIdCard => "submit_id_card",
+            Operation::FindIdCard => "find_id_card",
+            Operation::SubmitFace => "submit_face",
             Operation::BareCreate => "bare_create",
             Operation::BareConfirm => "bare_confirm",
         }
@@ -52,20 +71,31 @@ impl Operation {
     pub fn group(self) -> &'static str {
         match self {
             Operation::CreateOrder | Operation::BareCreate => "create",
-            Operation::FindOrder => "query",
+            Operation::FindOrder | Operation::FindIdCard => "query",
             Operation::DecideRemit | Operation::BareConfirm => "decide",
             Operation::Invite | Operation::SignUp => "sign",
             Operation::FindSignUps => "sign_query",
+            // Megabytes: they must not stand in the way of anything else (P64).
+            Operation::SubmitAgreement
+            | Operation::SubmitVoucher
+            | Operation::SubmitIdCard
+            | Operation::SubmitFace => UPLOADS,
         }
     }
 
     pub fn class(self) -> EffectClass {
         match self {
-            Operation::CreateOrder | Operation::DecideRemit | Operation::Invite | Operation::SignUp => {
-                EffectClass::VerifyThenRetry
-            }
-            Operation::FindOrder | Operation::FindSignUps => EffectClass::Query,
-            Operation::BareCreate | Operation::BareConfirm => EffectClass::Keyed,
+            Operation::CreateOrder
+            | Operation::DecideRemit
+            | Operation::Invite
+            | Operation::SignUp
+            | Operation::SubmitIdCard => EffectClass::VerifyThenRetry,
+            Operation::FindOrder | Operation::FindSignUps | Operation::FindIdCard => EffectClass::Query,
+            Operation::SubmitAgreement
+            | Operation::SubmitVoucher
+            | Operation::SubmitFace
+            | Operation::BareCreate
+            | Operation::BareConfirm => EffectClass::Keyed,
         }
     }
 
@@ -78,6 +108,11 @@ impl Operation {
             | Operation::DecideRemit
             | Operation::Invite
             | Operation::SignUp
+            | Operation::SubmitAgreement
+            | Operation::SubmitVoucher
+            | Operation::SubmitIdCard
+            | Operation::FindIdCard
+            | Operation::SubmitFace
             | Operation::BareCreate
             | Operation::BareConfirm => 1,
         }
@@ -118,6 +153,17 @@ pub enum Request {
     FindSignUps {
         of: Vec<SignUpKey>,
     },
+    /// Brings a paper. `request_id` is ours, and the same for ever; `person` is whose it is, where it is a person's.
+    SubmitPaper {
+        request_id: RequestId,
+        person: Option<Uuid>,
+        paper: Paper,
+    },
+    /// 证件照处理结果查询.
+    FindIdCard {
+        request_id: RequestId,
+        person: Uuid,
+    },
     Bare {
         step: BareStep,
         key: String,
@@ -141,6 +187,11 @@ impl Request {
             Request::Invite { .. } => Operation::Invite,
             Request::SignUp { .. } => Operation::SignUp,
             Request::FindSignUps { .. } => Operation::FindSignUps,
+            Request::SubmitPaper { paper: Paper::Agreement { .. }, .. } => Operation::SubmitAgreement,
+            Request::SubmitPaper { paper: Paper::Voucher { .. }, .. } => Operation::SubmitVoucher,
+            Request::SubmitPaper { paper: Paper::IdCard { .. }, .. } => Operation::SubmitIdCard,
+            Request::SubmitPaper { paper: Paper::Face { .. }, .. } => Operation::SubmitFace,
+            Request::FindIdCard { .. } => Operation::FindIdCard,
             Request::Bare { step: BareStep::Create, .. } => Operation::BareCreate,
             Request::Bare { step: BareStep::Confirm, .. } => Operation::BareConfirm,
         }
@@ -162,10 +213,17 @@ impl Request {
             Request::CreateOrder { person, .. }
             | Request::FindOrder { person, .. }
             | Request::Invite { person, .. }
-            | Request::SignUp { person, .. } => vec![*person],
+            | Request::SignUp { person, .. }
+            | Request::FindIdCard { person, .. } => vec![*person],
             Request::FindSignUps { of } => of.iter().map(|key| key.person).collect(),
+            Request::SubmitPaper { person, .. } => person.iter().copied().collect(),
             Request::DecideRemit { .. } | Request::Bare { .. } => Vec::new(),
         }
+    }
+
+    /// The files that the call carries, in its order.
+    pub fn files(&self) -> Vec<&FileRef> {
+        if let Request::SubmitPaper { paper, .. } = self { paper.files() } else { Vec::new() }
     }
 }
 
@@ -185,6 +243,7 @@ pub enum Answer {
     },
     /// In the order of the question; a missing row says nothing (P51).
     SignUpsSeen(Vec<Option<SignSeen>>),
+    PaperSeen(PaperSeen),
     BareDone,
 }
 
@@ -198,6 +257,7 @@ impl Answer {
             | Answer::OrderAbsent
             | Answer::RemitDecided
             | Answer::SignUpTaken { .. }
+            | Answer::PaperSeen(_)
             | Answer::BareDone => self.clone(),
         }
     }

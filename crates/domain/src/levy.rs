@@ -1,5 +1,6 @@
 //! The levy order (代征订单) and its remits (打款订单) in our own words: what we ask for, and what a provider shows.
 
+use crate::papers::PaperSeen;
 use crate::{Money, ProviderOrderId, RequestId, Time};
 use serde::{Deserialize, Serialize};
 
@@ -136,6 +137,8 @@ pub enum Hint {
     Closed { request_id: RequestId, tax_agent_location_id: String, close_time: Option<Time> },
     /// 签约结果通知 of this invitation: whether the person has signed.
     SignUpEnded { request_id: RequestId, signed: bool },
+    /// How this submission of a paper ended.
+    PaperJudged { request_id: RequestId, seen: PaperSeen },
 }
 
 impl Hint {
@@ -143,7 +146,8 @@ impl Hint {
         match self {
             Hint::OrderChanged { request_id }
             | Hint::Closed { request_id, .. }
-            | Hint::SignUpEnded { request_id, .. } => request_id,
+            | Hint::SignUpEnded { request_id, .. }
+            | Hint::PaperJudged { request_id, .. } => request_id,
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod verdict;
 pub mod effect;
 pub mod levy;
 pub mod people;
+pub mod papers;
 pub mod call;
 pub mod record;
 pub mod invalid;

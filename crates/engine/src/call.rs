@@ -5,15 +5,16 @@ use crate::drive::{Drive, End};
 use crate::lanes::Breaker;
 use crate::seat;
 use domain::effect::EffectClass;
+use domain::papers::FileRef;
 use domain::planted::{Bug, planted};
 use domain::{InstanceId, Person, Request, Time, Verdict};
 use metrics::histogram;
 use providers::{Ask, Sent};
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use store::{Moment, fail_point};
+use store::{BlobUse, Moment, Store, fail_point};
 use uuid::Uuid;
 use workflows::Cx;
 use workflows::book::Running;
@@ -84,8 +85,17 @@ impl<'a> Drive<'a> {
         if request.operation().batch() > 1 {
             return Box::pin(self.call_together(request, people, &lane, permit)).await;
         }
-        let outcome = self.send(&request, &people, changes, 0).await;
-        drop(permit);
+        // Read only now: as many contents are in memory as there are places in the lane.
+        let files = match self.files(&request).await {
+            Ok(files) => files,
+            Err(end) => return Break(end),
+        };
+        let Some(files) = files else {
+            self.park("a file of its call is not in the store");
+            return Continue(());
+        };
+        let outcome = self.send(&request, &people, &files, changes, 0).await;
+        drop((permit, files));
         tell_breaker(engine, &lane, &outcome).await;
         self.take_outcome(&request, changes, outcome, &mut None).await
     }
@@ -122,6 +132,19 @@ impl<'a> Drive<'a> {
         }
     }
 
+    /// The contents of its files; `None` when one is not there, or was shredded.
+    async fn files(&mut self, request: &Request) -> Result<Option<Vec<Arc<Vec<u8>>>>, End> {
+        let mut files = Vec::new();
+        for file in request.files() {
+            match content(&self.engine.store, &self.row.tenant, file).await {
+                Ok(Some(content)) => files.push(Arc::new(content)),
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(self.refused(&error).await.into()),
+            }
+        }
+        Ok(Some(files))
+    }
+
     /// Follows from the turn and the number of the call in it, so that a simulation repeats it; a takeover, or the next turn, makes
     /// another.
     fn attempt(&self, number: usize) -> Uuid {
@@ -132,7 +155,14 @@ impl<'a> Drive<'a> {
 
     /// The send itself. The gate is asked last, just before the first byte: with the clock and the freezes of that moment (F86),
     /// and `send_by`, because this worker may have been paused since it claimed (F8).
-    pub(crate) async fn send(&mut self, request: &Request, people: &[Person], changes: bool, number: usize) -> Outcome {
+    pub(crate) async fn send(
+        &mut self,
+        request: &Request,
+        people: &[Person],
+        files: &[Arc<Vec<u8>>],
+        changes: bool,
+        number: usize,
+    ) -> Outcome {
         let (engine, seat, send_by) = (self.engine, self.seat.clone(), self.send_by());
         let (sent_at, shut) = (Mutex::new(engine.moment()), AtomicBool::new(false));
         let attempt = self.attempt(number);
@@ -152,6 +182,7 @@ impl<'a> Drive<'a> {
             account: &seat.account,
             request,
             people,
+            files,
             attempt,
             now: engine.clock.now(),
             timeout: engine.rules.call_timeout,
@@ -206,6 +237,15 @@ impl<'a> Drive<'a> {
     }
 }
 
+async fn content(store: &Store, tenant: &str, file: &FileRef) -> store::Result<Option<Vec<u8>>> {
+    let Some(mut reader) = store.blob_reader(tenant, file.blob, BlobUse::Machine).await? else { return Ok(None) };
+    let mut content = Vec::with_capacity(usize::try_from(file.bytes).unwrap_or(0));
+    while let Some(part) = reader.next().await? {
+        content.extend_from_slice(&part);
+    }
+    Ok(Some(content))
+}
+
 /// What the outcome says about the provider being there.
 pub(crate) async fn tell_breaker(engine: &Engine, lane: &str, outcome: &Outcome) {
     if outcome.shut {
@@ -246,7 +286,7 @@ mod tests {
 
     async fn stopped(mut drive: Drive<'_>, request: Request) -> bool {
         let people = drive.people(&request).await.ok().flatten().unwrap_or_default();
-        let outcome = drive.send(&request, &people, true, 0).await;
+        let outcome = drive.send(&request, &people, &[], true, 0).await;
         outcome.shut && matches!(outcome.sent.verdict, Verdict::NotNow(_)) && outcome.sent.exchange.is_none()
     }
 

@@ -76,7 +76,7 @@ impl Lanes {
     pub(crate) fn blocked(&self, name: &str, rules: &Rules, real: Time) -> Option<Duration> {
         let state = self.state();
         let lane = state.lanes.get(name)?;
-        lane.blocked(name, limits(rules, name), real)
+        lane.blocked(name, rules.limits(name), real)
     }
 
     /// The lanes that no row should be claimed from, and how many rows at most from each of the others that are known here: what is
@@ -86,7 +86,7 @@ impl Lanes {
         let state = self.state();
         let (mut closed, mut rooms) = (Vec::new(), BTreeMap::new());
         for (name, lane) in &state.lanes {
-            let limits = limits(rules, name);
+            let limits = rules.limits(name);
             let room = lane.room(limits);
             let worth_it = lane.open_until.is_some() || room * 4 >= limits.concurrency;
             if lane.blocked(name, limits, real).is_some() || !worth_it {
@@ -100,7 +100,7 @@ impl Lanes {
 
     /// Takes a place and a token, or says how long to wait.
     pub(crate) async fn enter(&self, name: &str, rules: &Rules, store: &Store, real: Time) -> Result<Permit, Duration> {
-        let limits = limits(rules, name);
+        let limits = rules.limits(name);
         let permit = self.admit(name, rules, real)?;
         let Some(rate) = limits.rate_per_second else { return Ok(permit) };
         if self.spend(name, real) {
@@ -127,7 +127,7 @@ impl Lanes {
     fn admit(&self, name: &str, rules: &Rules, real: Time) -> Result<Permit, Duration> {
         let mut state = self.state();
         let lane = state.lanes.entry(name.to_owned()).or_default();
-        if let Some(delay) = lane.blocked(name, limits(rules, name), real) {
+        if let Some(delay) = lane.blocked(name, rules.limits(name), real) {
             return Err(delay);
         }
         lane.calling += 1;
@@ -253,10 +253,6 @@ fn lease(rate: i64) -> i64 {
 /// How long the bucket takes to fill by so many tokens.
 fn refill(tokens: i64, rate: i64) -> Duration {
     Duration::from_millis(u64::try_from(tokens * 1000 / rate.max(1)).unwrap_or(0).max(10))
-}
-
-fn limits(rules: &Rules, lane: &str) -> Limits {
-    rules.limits(lane.split_once(':').map_or(lane, |(account, _)| account))
 }
 
 fn queries(lane: &str) -> bool {

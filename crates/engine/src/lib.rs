@@ -54,6 +54,7 @@ pub use store::Claimed;
 pub use submit::{New, NewGuard};
 pub use watch::{Doubts, Figures};
 
+use domain::papers::{Bounds, FileKind};
 use domain::{Clock, Operation, Time};
 use providers::Providers;
 use std::collections::BTreeSet;
@@ -128,7 +129,15 @@ impl Engine {
     /// hold one each until they time out, as many as its lanes are wide.
     pub fn places(&self, besides: usize) -> usize {
         let groups: BTreeSet<&str> = Operation::ALL.into_iter().map(Operation::group).collect();
-        besides + self.providers.names().map(|name| self.rules.limits(name).concurrency * groups.len()).sum::<usize>()
+        let width = |account: &str| -> usize {
+            groups.iter().map(|group| self.rules.limits(&format!("{account}:{group}")).concurrency).sum()
+        };
+        besides + self.providers.names().map(width).sum::<usize>()
+    }
+
+    /// The most that an account's provider takes of a file; `None` where it takes none.
+    pub fn bounds(&self, account: &str, kind: FileKind) -> Option<Bounds> {
+        self.providers.bounds(account, kind)
     }
 
     /// From now on no call is begun; what is under way ends by itself (F7).

@@ -1,5 +1,6 @@
 //! What a deployment decides about the engine. Durations here are the machine's own, in real time (contract.md).
 
+use domain::call::UPLOADS;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use workflows::{Params, Policy};
@@ -25,6 +26,8 @@ pub struct Rules {
     pub reconcile_only: bool,
     pub default_policy: Policy,
     pub default_limits: Limits,
+    /// Calls with files under way in one lane of this process: each holds its files in memory (P64).
+    pub uploads: usize,
 }
 
 /// What one lane (account × operation group) may do at once.
@@ -58,6 +61,7 @@ impl Default for Rules {
             reconcile_only: false,
             default_policy: Policy::default(),
             default_limits: Limits::default(),
+            uploads: 2,
         }
     }
 }
@@ -81,7 +85,10 @@ impl Rules {
         self.tenants.get(account).map_or("default", String::as_str)
     }
 
-    pub(crate) fn limits(&self, account: &str) -> Limits {
-        self.limits.get(account).copied().unwrap_or(self.default_limits)
+    /// Of a lane, `account:group`.
+    pub(crate) fn limits(&self, lane: &str) -> Limits {
+        let (account, group) = lane.split_once(':').unwrap_or((lane, ""));
+        let limits = self.limits.get(account).copied().unwrap_or(self.default_limits);
+        if group == UPLOADS { Limits { concurrency: limits.concurrency.min(self.uploads), ..limits } } else { limits }
     }
 }

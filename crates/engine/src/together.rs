@@ -53,7 +53,7 @@ impl<'a> Drive<'a> {
             let mut outcome = match entered {
                 Ok(permit) => {
                     let (request, people) = joint(&group, (&request, &people), &others);
-                    let outcome = self.send(&request, &people, false, calls).await;
+                    let outcome = self.send(&request, &people, &[], false, calls).await;
                     calls += 1;
                     drop(permit);
                     tell_breaker(self.engine, lane, &outcome).await;

@@ -3,10 +3,12 @@
 use crate::transport::Transport;
 use crate::{olading, stub};
 use domain::effect::EffectClass;
+use domain::papers::{Bounds, FileKind};
 use domain::{Answer, Operation, Person, Request, Time, Verdict};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -58,6 +60,8 @@ pub struct Ask<'a> {
     pub request: &'a Request,
     /// Whose data the call carries or compares, in the order of [`Request::people`]; the request itself holds ids only.
     pub people: &'a [Person],
+    /// The contents of its files, in the order of [`Request::files`].
+    pub files: &'a [Arc<Vec<u8>>],
     /// Names this attempt, where a provider wants another id for each.
     pub attempt: Uuid,
     /// Business time, for the timestamp of the message.
@@ -169,6 +173,14 @@ impl Providers {
         match self.0.get(account)? {
             Account::Olading(_) => olading::performs(operation),
             Account::Stub(_) => stub::performs(operation),
+        }
+    }
+
+    /// The most that the account's provider takes of a file; `None` where it takes none.
+    pub fn bounds(&self, account: &str, kind: FileKind) -> Option<Bounds> {
+        match self.0.get(account)? {
+            Account::Olading(client) => Some(olading::limits::bounds(kind, client.settings())),
+            Account::Stub(_) => None,
         }
     }
 

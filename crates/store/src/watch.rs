@@ -10,7 +10,7 @@ use sqlx::AssertSqlSafe;
 pub(crate) const EXAMPLES: usize = 10;
 
 /// The states that machines end in by the million. A finished machine is in no index that watchers read (`instance_still`).
-pub(crate) const FINISHED: [&str; 10] = [
+pub(crate) const FINISHED: [&str; 12] = [
     "levy_order settled",
     "levy_order cancelled",
     "levy_order rejected",
@@ -21,9 +21,11 @@ pub(crate) const FINISHED: [&str; 10] = [
     "sign_up signed",
     "sign_up not_signed",
     "bare done",
+    "document verified",
+    "document rejected",
 ];
 /// The states in which millions wait or end with nothing in doubt and no money paid: not in `instance_unsettled`.
-pub(crate) const CALM: [&str; 20] = [
+pub(crate) const CALM: [&str; 24] = [
     "levy_order gated",
     "levy_order creating",
     "levy_order accepted",
@@ -44,6 +46,10 @@ pub(crate) const CALM: [&str; 20] = [
     "bare waiting",
     "bare confirming",
     "bare done",
+    "document rendered",
+    "document processing",
+    "document verified",
+    "document rejected",
 ];
 
 /// In none of these states: the very words of a partial index.

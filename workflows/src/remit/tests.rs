@@ -669,6 +669,8 @@ fn l_1_evidence_in_time_is_applied_before_the_deadline_whenever_the_provider_is_
                     | Request::Invite { .. }
                     | Request::SignUp { .. }
                     | Request::FindSignUps { .. }
+                    | Request::SubmitPaper { .. }
+                    | Request::FindIdCard { .. }
                     | Request::Bare { .. } => panic!("{request:?} of a remit"),
                 };
                 let from = begins - Duration::from_secs(evidence * 60);

@@ -7,7 +7,7 @@
 
 use crate::names::{Required, Scenario};
 use crate::world::{Db, World};
-use crate::{callbacks, confirming, creating, papers, paying, races, signing, statuses, traps};
+use crate::{callbacks, confirming, creating, documents, papers, paying, races, signing, statuses, traps};
 
 /// Tells a story and holds its end against the oracle.
 async fn tell<Told: Future<Output = World>>(story: fn(Db) -> Told, db: Db) {
@@ -92,6 +92,7 @@ scenarios! {
     P49 signing::p49_already_signed_no_callback "who has signed before is signed at once";
     P50 signing::p50_sign_up_without_request_id "one application per person and party, identical when it goes again";
     P51 signing::p51_batch_501_and_missing_row "looks share calls of 500, each under a new number, and a refused batch is halved";
+    P63 documents::p63_agreement_retry_duplicate_contract_id "a lost agreement goes again under its own number, and silence goes to a person";
     T01 traps::t01_req_object_not_array "req is an object, both ways";
     T02 traps::t02_close_reason_two_spellings "close_reason and Close_reason are one notice";
     T03 traps::t03_ids_as_number_or_string "ids as numbers and text, beyond what a machine word holds";
@@ -128,6 +129,7 @@ scenarios! {
 fn the_list() {
     let all = LIST.all();
     let wanted: Vec<String> = (1..=51)
+        .chain([63])
         .map(|n| format!("P{n:02}"))
         .chain((1..=8).map(|n| format!("T{n:02}")))
         .chain((1..=10).map(|n| format!("R{n:02}")))

@@ -18,3 +18,4 @@ mod traps;
 mod races;
 mod papers;
 mod signing;
+mod documents;

@@ -87,6 +87,9 @@ required! {
     p49_already_signed_no_callback
     p50_sign_up_without_request_id
     p51_batch_501_and_missing_row
+
+    // Papers.
+    p63_agreement_retry_duplicate_contract_id
     // Decoding traps.
     t01_req_object_not_array
     t02_close_reason_two_spellings

@@ -141,6 +141,7 @@ impl Visit<'_> {
             account: self.name,
             request: &request,
             people: &[],
+            files: &[],
             attempt: Uuid::nil(),
             now: self.clock.now(),
             timeout: TIMEOUT,

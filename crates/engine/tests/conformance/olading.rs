@@ -130,19 +130,19 @@ impl Subject {
             cellphone,
             contract: Contract::Empower { tax_agent_parent_id: agent() },
             contract_id: format!("C-{}", self.number),
-            file_data: File(b"%PDF-1.4".to_vec()),
+            file_data: File::from(b"%PDF-1.4".to_vec()),
         }
     }
 
     fn voucher(&self) -> AddBankVoucher {
         let mut file = b"%PDF-1.4".to_vec();
         file.resize(VOUCHER_BYTES, b' ');
-        AddBankVoucher { order_id: self.remit(), file_name: "voucher.pdf".to_owned(), file: File(file) }
+        AddBankVoucher { order_id: self.remit(), file_name: "voucher.pdf".to_owned(), file: File::from(file) }
     }
 
     fn image(&self) -> UploadIdCardImage {
         let Person { name: real_name, id_card: id_card_no, cellphone, .. } = self.person.clone();
-        let upload = IdCardUpload::Direct { front_image: File(vec![0xfb, 0xff]), back_image: File(vec![1]) };
+        let upload = IdCardUpload::Direct { front_image: File::from(vec![0xfb, 0xff]), back_image: File::from(vec![1]) };
         let request_id = self.request_id();
         UploadIdCardImage { request_id, id_card_no, real_name, cell_phone: Some(cellphone), upload }
     }
@@ -152,7 +152,7 @@ impl Subject {
     }
 
     fn face(&self) -> UploadFaceidVideoFrame {
-        let face = Face::Frame(File(b"\xff\xd8\xff".to_vec()));
+        let face = Face::Frame(File::from(b"\xff\xd8\xff".to_vec()));
         UploadFaceidVideoFrame { request_id: self.request_id(), id_card_no: self.person.id_card.clone(), face }
     }
 }

@@ -4,6 +4,7 @@
 use super::client::Client;
 use super::codec::unform;
 use super::lenient::{SignStatus, Stamp, Text};
+use super::papers::{pictured, uploaded};
 use super::wire::{AgreementAnswer, CloseNotice, ImageAnswer, OrderNotice, SignUpNotice, SyncSignNotice};
 use crate::{Received, Rejected};
 use domain::RequestId;
@@ -77,8 +78,16 @@ impl Notice {
                 };
                 Some(Hint::SignUpEnded { request_id: request_id(&notice.request_id)?, signed })
             }
+            Notice::UploadAgreement(notice) => Some(Hint::PaperJudged {
+                request_id: request_id(&notice.request_id)?,
+                seen: uploaded(notice.status.clone()),
+            }),
+            Notice::UploadIdCardImage(notice) => Some(Hint::PaperJudged {
+                request_id: request_id(&notice.request_id)?,
+                seen: pictured(notice.clone()),
+            }),
             // Names nobody that could be asked about: it is found by the next look (P50).
-            Notice::SignUp(_) | Notice::UploadAgreement(_) | Notice::UploadIdCardImage(_) => None,
+            Notice::SignUp(_) => None,
         }
     }
 }

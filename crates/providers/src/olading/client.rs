@@ -103,7 +103,9 @@ impl Client {
             Err(WireFault::NotSent) => return Sent::unsent(verdict),
             Err(WireFault::Timeout | WireFault::Broken | WireFault::TooLarge) => (None, Vec::new()),
         };
-        Sent { verdict, exchange: Some(Exchange { operation: O::NAME, request: request.body, answer, status, took }) }
+        let kept = operation.kept().and_then(|kept| self.codec.seal(O::NAME, &kept, call.now).ok());
+        let request = kept.unwrap_or(request.body);
+        Sent { verdict, exchange: Some(Exchange { operation: O::NAME, request, answer, status, took }) }
     }
 
     fn judge<O: Operation>(&self, operation: &O, answer: &WireAnswer) -> Verdict<O::Answer> {
@@ -153,6 +155,11 @@ impl Client {
             _ if O::CREATES && (is(Gap::NotSigned) || is(Gap::MonthCap)) => Meaning::Refusal,
             _ => Meaning::Ambiguous,
         }
+    }
+
+    /// Whether this code says that an id of ours was there before.
+    pub(super) fn says_duplicate(&self, code: &str) -> bool {
+        self.code(Gap::DuplicateRequestId).as_deref() == Some(code)
     }
 
     /// The configured code, else the learned one.

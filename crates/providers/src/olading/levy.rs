@@ -45,6 +45,8 @@ impl Client {
                 self.apply_for(party.as_deref(), credit_code.as_deref(), customer_id.as_ref(), ask, call).await
             }
             Request::FindSignUps { of } => self.find_sign_ups(of, ask, call).await,
+            Request::SubmitPaper { request_id, paper, .. } => self.submit(request_id, paper, ask, call).await,
+            Request::FindIdCard { request_id, .. } => self.find_id_card(request_id, ask, call).await,
             Request::Bare { .. } => Sent::unsent(Verdict::Refused(invalid("no such operation here".to_owned()))),
         }
     }

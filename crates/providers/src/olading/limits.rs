@@ -7,6 +7,7 @@ use super::wire::{
     AddBankVoucher, Agreement, Asked, ConfirmOrder, CreateOrder, Customer, Face, IdCardUpload, QueryIdCardImage,
     QueryOrder, QuerySignUpBatch, SignUp, SyncSign, UploadFaceidVideoFrame, UploadIdCardImage, UploadTaxpayerAgreement,
 };
+use domain::papers::{Bounds, FileKind};
 use domain::{Money, PersonName};
 
 /// The field that breaks a limit, by its wire name, and how. Never contains the value.
@@ -37,6 +38,18 @@ const FRAME_MAX: usize = 5 * MIB;
 const NAME_MAX: usize = 10;
 const CREDIT_CODE_MAX: usize = 20;
 const CUSTOMER_ID_MAX: usize = 50;
+
+/// The most that the document allows of a file (000 §2.8 to §2.12). It says "MB" without saying of what; taken as of the file.
+pub(crate) fn bounds(kind: FileKind, settings: &Settings) -> Bounds {
+    let bytes = match kind {
+        FileKind::Agreement => PDF_MAX as u64,
+        FileKind::BankVoucher => u64::from(settings.voucher_max_bytes),
+        FileKind::IdCardFront | FileKind::IdCardBack => ID_CARD_PICTURE_MAX as u64,
+        FileKind::FaceVideo => VIDEO_MAX as u64,
+        FileKind::FaceFrame => FRAME_MAX as u64,
+    };
+    Bounds { bytes, base64: false }
+}
 
 impl Limited for SyncSign {
     fn check(&self, _: &Settings) -> Checked {

@@ -12,6 +12,7 @@ pub mod codec;
 pub mod client;
 mod levy;
 mod people;
+mod papers;
 pub mod callback;
 
 pub use client::{Call, Client};
@@ -24,7 +25,7 @@ use limits::Limited;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::{
-    AddBankVoucher, AgreementAnswer, ConfirmOrder, ConfirmOrderAnswer, CreateOrder, CreateOrderAnswer, FaceAnswer,
+    AddBankVoucher, AgreementAnswer, ConfirmOrder, ConfirmOrderAnswer, CreateOrder, CreateOrderAnswer, Face, FaceAnswer, IdCardUpload,
     ImageAnswer, OrderLook, QueryIdCardImage, QueryOrder, QuerySignUpBatch, SignUp, SignUpAnswer, SignUpBatchAnswer,
     SyncSign, SyncSignAnswer, UploadFaceidVideoFrame, UploadIdCardImage, UploadTaxpayerAgreement, VoucherAnswer,
 };
@@ -45,6 +46,14 @@ pub trait Operation: Described + Serialize + Limited {
 
     /// Whether the account's codes "not signed" and "monthly cap" refuse it.
     const CREATES: bool = false;
+
+    /// As its exchange is kept, where that is not as it was sent: the contents of files are in the store already.
+    fn kept(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// All of them, in the order of the document.
@@ -78,6 +87,11 @@ pub(crate) const fn performs(operation: domain::Operation) -> Option<Descriptor>
         domain::Operation::Invite => Some(describe::<SyncSign>()),
         domain::Operation::SignUp => Some(describe::<SignUp>()),
         domain::Operation::FindSignUps => Some(describe::<QuerySignUpBatch>()),
+        domain::Operation::SubmitAgreement => Some(describe::<UploadTaxpayerAgreement>()),
+        domain::Operation::SubmitVoucher => Some(describe::<AddBankVoucher>()),
+        domain::Operation::SubmitIdCard => Some(describe::<UploadIdCardImage>()),
+        domain::Operation::FindIdCard => Some(describe::<QueryIdCardImage>()),
+        domain::Operation::SubmitFace => Some(describe::<UploadFaceidVideoFrame>()),
         domain::Operation::BareCreate | domain::Operation::BareConfirm => None,
     }
 }
@@ -177,6 +191,9 @@ impl Operation for UploadTaxpayerAgreement {
     fn echoes(&self) -> Vec<Echo<'_>> {
         vec![Echo::id("request_id", self.request_id.as_str()), Echo::id("contract_id", &self.contract_id)]
     }
+    fn kept(&self) -> Option<Self> {
+        Some(Self { file_data: self.file_data.named(), ..self.clone() })
+    }
 }
 
 impl Described for AddBankVoucher {
@@ -190,6 +207,9 @@ impl Operation for AddBankVoucher {
     fn echoes(&self) -> Vec<Echo<'_>> {
         vec![Echo::id("order_id", self.order_id.as_str())]
     }
+    fn kept(&self) -> Option<Self> {
+        Some(Self { file: self.file.named(), ..self.clone() })
+    }
 }
 
 impl Described for UploadIdCardImage {
@@ -202,6 +222,11 @@ impl Operation for UploadIdCardImage {
     type Answer = ImageAnswer;
     fn echoes(&self) -> Vec<Echo<'_>> {
         vec![Echo::id("requestId", self.request_id.as_str())]
+    }
+    fn kept(&self) -> Option<Self> {
+        let IdCardUpload::Direct { front_image, back_image } = &self.upload;
+        let upload = IdCardUpload::Direct { front_image: front_image.named(), back_image: back_image.named() };
+        Some(Self { upload, ..self.clone() })
     }
 }
 
@@ -228,6 +253,13 @@ impl Operation for UploadFaceidVideoFrame {
     type Answer = FaceAnswer;
     fn echoes(&self) -> Vec<Echo<'_>> {
         vec![Echo::id("requestId", self.request_id.as_str())]
+    }
+    fn kept(&self) -> Option<Self> {
+        let face = match &self.face {
+            Face::Video(file) => Face::Video(file.named()),
+            Face::Frame(file) => Face::Frame(file.named()),
+        };
+        Some(Self { face, ..self.clone() })
     }
 }
 

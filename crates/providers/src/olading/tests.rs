@@ -118,9 +118,9 @@ async fn p52_uploads_go_by_their_own_path_and_field_names() {
     golden(&trial::id_card_image(), "/api/tax/v1", &format!("{{{who},{image}}}")).await;
     let query = QueryIdCardImage { request_id: trial::request_id(), id_card_no: person().id_card };
     golden(&query, "/api/tax/v1", &format!("{{{who}}}")).await;
-    let video = face(Face::Video(File(b"FLV".to_vec())));
+    let video = face(Face::Video(File::from(b"FLV".to_vec())));
     golden(&video, "/api/levy/v1", &format!(r#"{{{who},"videoBase64":"RkxW"}}"#)).await;
-    let frame = face(Face::Frame(File(b"\xff\xd8\xff".to_vec())));
+    let frame = face(Face::Frame(File::from(b"\xff\xd8\xff".to_vec())));
     golden(&frame, "/api/levy/v1", &format!(r#"{{{who},"frameBase64":"/9j/"}}"#)).await;
 }
 

@@ -114,17 +114,17 @@ pub(super) fn agreement() -> UploadTaxpayerAgreement {
         cellphone,
         contract: Contract::Empower { tax_agent_parent_id: Int::parse("1001").unwrap() },
         contract_id: "C-1".to_owned(),
-        file_data: File(b"%PDF-1.4".to_vec()),
+        file_data: File::from(b"%PDF-1.4".to_vec()),
     }
 }
 
 pub(super) fn voucher() -> AddBankVoucher {
-    AddBankVoucher { order_id: order_id(), file_name: "voucher.pdf".to_owned(), file: File(b"%PDF-1.4".to_vec()) }
+    AddBankVoucher { order_id: order_id(), file_name: "voucher.pdf".to_owned(), file: File::from(b"%PDF-1.4".to_vec()) }
 }
 
 pub(super) fn id_card_image() -> UploadIdCardImage {
     let Person { name: real_name, id_card: id_card_no, cellphone, .. } = person();
-    let upload = IdCardUpload::Direct { front_image: File(vec![0xfb, 0xff]), back_image: File(vec![1]) };
+    let upload = IdCardUpload::Direct { front_image: File::from(vec![0xfb, 0xff]), back_image: File::from(vec![1]) };
     UploadIdCardImage { request_id: request_id(), id_card_no, real_name, cell_phone: Some(cellphone), upload }
 }
 
@@ -196,6 +196,7 @@ pub(super) async fn ask_with(settings: Settings, request: &Request, answer: Resu
         account: "main",
         request,
         people: std::slice::from_ref(&person),
+        files: &[],
         attempt: uuid::Uuid::nil(),
         now: now(),
         timeout: Duration::from_secs(1),

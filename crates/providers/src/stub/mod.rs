@@ -37,7 +37,12 @@ pub(crate) const fn performs(operation: Operation) -> Option<Descriptor> {
         | Operation::DecideRemit
         | Operation::Invite
         | Operation::SignUp
-        | Operation::FindSignUps => None,
+        | Operation::FindSignUps
+        | Operation::SubmitAgreement
+        | Operation::SubmitVoucher
+        | Operation::SubmitIdCard
+        | Operation::FindIdCard
+        | Operation::SubmitFace => None,
     }
 }
 

@@ -31,10 +31,11 @@ where d.next_step = 'CONTINUE' and (d.arising_time <> e.paid_at or d.arising_tim
     and not exists (select 1 from decision_revision r where r.remit = d.remit)";
 
 /// A callback is a hint: it makes a machine look, it moves none.
-/// The callback of an invitation under an id of ours is proof, and only forwards (safety.md §10.1, SYNC_SIGN).
+/// The callback of an invitation, or of a paper, under an id of ours is proof, and only forwards (safety.md §10.1).
 const I_15: &str = "-- audit.i15\nselect h.instance as id from history h left join instance i on i.id = h.instance
 where h.cause = 'callback' and h.from_state <> h.to_state
-and not (coalesce(i.workflow, '') = 'sign_up' and h.from_state <> 'signed' and h.to_state in ('signed', 'not_signed'))";
+and not (coalesce(i.workflow, '') = 'sign_up' and h.from_state <> 'signed' and h.to_state in ('signed', 'not_signed'))
+and not (coalesce(i.workflow, '') = 'document' and h.from_state not in ('verified', 'rejected') and h.to_state in ('verified', 'rejected'))";
 
 const I_24: &str = "-- audit.i24\nselect c.id from \"case\" c where c.approved_by is not null and (c.proposed_by is null or c.proposed_by = c.approved_by)";
 

@@ -293,8 +293,15 @@ impl World {
 
     fn moved_by_callback(&self) -> Vec<String> {
         let proof = |id: &InstanceId, line: &Line| {
-            let of = self.machines.get(id).is_some_and(|machine| machine.row.workflow == "sign_up");
-            of && line.from != "signed" && matches!(line.to.as_str(), "signed" | "not_signed")
+            let workflow = self.machines.get(id).map_or("", |machine| machine.row.workflow.as_str());
+            match workflow {
+                "sign_up" => line.from != "signed" && matches!(line.to.as_str(), "signed" | "not_signed"),
+                "document" => {
+                    let judged = |state: &str| matches!(state, "verified" | "rejected");
+                    !judged(&line.from) && judged(&line.to)
+                }
+                _ => false,
+            }
         };
         let moved = self.history.iter().filter(|((id, _), entry)| {
             let line = &entry.line;

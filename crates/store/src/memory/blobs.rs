@@ -1,8 +1,8 @@
-//! Blobs: rows and parts.
+//! Blobs: rows and parts, and the uploads that have them.
 
 use super::World;
 use crate::blob::{Kept, Lies, deed};
-use crate::{BlobInfo, Result, Shred};
+use crate::{BlobInfo, Result, Shred, Upload};
 use domain::Time;
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -74,6 +74,15 @@ impl World {
         let swept: HashSet<Uuid> = parts.filter(|blob| !known.contains(blob)).collect();
         self.blob_parts.retain(|(blob, _), _| !swept.contains(blob));
         swept.len() as u64
+    }
+
+    pub(crate) fn put_upload(&mut self, upload: Upload) {
+        self.uploads.put(upload.id, upload);
+        self.uploads.end(true);
+    }
+
+    pub(crate) fn upload(&self, tenant: &str, id: Uuid) -> Option<Upload> {
+        self.uploads.get(&id).filter(|upload| upload.tenant == tenant).cloned()
     }
 
     fn drop_parts(&mut self, blob: Uuid) {

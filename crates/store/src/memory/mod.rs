@@ -17,7 +17,7 @@ mod broken;
 
 use crate::blob::Kept;
 use crate::vault::Vault;
-use crate::{
+use crate::{Upload,
     ApiKey, BatchRow, Case, Entry, Exchange, Freeze, Instance, Letter, Options, PermitRow, Result, Schedule, Task,
 };
 use domain::clock::Pace;
@@ -80,6 +80,7 @@ pub(crate) struct World {
     schedules: Table<String, Schedule>,
     ticks: Table<(String, Time), ()>,
     blobs: Table<(String, Uuid), Kept>,
+    uploads: Table<Uuid, Upload>,
     /// Never taken back: without their blob's row they are nothing.
     pub(crate) blob_parts: BTreeMap<(Uuid, u64), Vec<u8>>,
 }
@@ -190,6 +191,7 @@ impl World {
             schedules: Table::default(),
             ticks: Table::default(),
             blobs: Table::default(),
+            uploads: Table::default(),
             blob_parts: BTreeMap::new(),
         }
     }

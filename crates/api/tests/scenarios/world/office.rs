@@ -134,6 +134,12 @@ impl Office {
         read(request.send().await.expect("levee answers")).await
     }
 
+    /// A body that is not JSON, by the first person.
+    pub(crate) async fn bring(&self, path: &str, content_type: &str, body: Vec<u8>) -> Answer {
+        let request = self.client.post(format!("{}{path}", self.base)).bearer_auth(&self.li);
+        read(request.header("content-type", content_type).body(body).send().await.expect("levee answers")).await
+    }
+
     /// A call of the far side.
     pub(super) async fn plain(&self, url: &str, body: &Value) -> Answer {
         self.try_plain(url, body).await.expect("an answer")

@@ -16,13 +16,13 @@ fn long_name() -> PersonName {
 fn pdf_of(size: usize) -> File {
     let mut file = b"%PDF-".to_vec();
     file.resize(size, 0);
-    File(file)
+    File::from(file)
 }
 
 fn of(magic: &[u8], size: usize) -> File {
     let mut file = magic.to_vec();
     file.resize(size, 0);
-    File(file)
+    File::from(file)
 }
 
 #[test]
@@ -99,8 +99,8 @@ fn files_are_measured_in_raw_bytes() {
     let contract = |file_data| UploadTaxpayerAgreement { file_data, ..agreement() };
     assert_eq!(broken_by(&contract(pdf_of(10 * MIB))), None);
     assert_eq!(broken_by(&contract(pdf_of(10 * MIB + 1))), Some("file_data"));
-    assert_eq!(broken_by(&contract(File(Vec::new()))), Some("file_data"));
-    assert_eq!(broken_by(&contract(File(b"<html>".to_vec()))), Some("file_data"));
+    assert_eq!(broken_by(&contract(File::from(Vec::new()))), Some("file_data"));
+    assert_eq!(broken_by(&contract(File::from(b"<html>".to_vec()))), Some("file_data"));
     assert_eq!(broken_by(&UploadTaxpayerAgreement { contract_id: "C".repeat(51), ..agreement() }), Some("contract_id"));
 
     let picture = |front, back| UploadIdCardImage {
