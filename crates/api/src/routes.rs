@@ -5,7 +5,8 @@ use crate::door::door;
 use crate::problem::Error;
 use crate::role::Role;
 use crate::{
-    batches, callbacks as inbound, cases, clock, document, freezes, keys, orders, papers, remits, sign_ups, system, tasks,
+    batches, callbacks as inbound, cases, clock, document, freezes, keys, orders, papers, remits, sign_ups, system,
+    tasks,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -76,10 +76,9 @@ impl Operation {
             Operation::Invite | Operation::SignUp => "sign",
             Operation::FindSignUps => "sign_query",
             // Megabytes: they must not stand in the way of anything else (P64).
-            Operation::SubmitAgreement
-            | Operation::SubmitVoucher
-            | Operation::SubmitIdCard
-            | Operation::SubmitFace => UPLOADS,
+            Operation::SubmitAgreement | Operation::SubmitVoucher | Operation::SubmitIdCard | Operation::SubmitFace => {
+                UPLOADS
+            }
         }
     }
 

@@ -52,7 +52,9 @@ impl Why {
             Why::UnknownStatus(word) => format!("the provider shows the unknown status {word:?}"),
             Why::SendsExhausted => "it was sent again and again, and nobody knows whether it arrived".into(),
             Why::Silent => "the provider took it days ago, and has not said how it ended".into(),
-            Why::NotRenewed => "the provider answers that it has a picture already: ask it to replace the old one".into(),
+            Why::NotRenewed => {
+                "the provider answers that it has a picture already: ask it to replace the old one".into()
+            }
             Why::NoPerson => "the provider does not know the person: a sign-up comes first".into(),
             Why::Bug(what) => format!("an internal fault ({what})"),
         }

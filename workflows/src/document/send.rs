@@ -63,7 +63,12 @@ impl Document {
     pub(super) fn worker_lost(self, cx: &Cx<'_>) -> Option<Next<Self>> {
         let Document::Rendered { since, first_sent, sends } = self else { return None };
         let first_sent = first_sent.unwrap_or(since);
-        Some(Next::to(Document::Submitted { first_sent, doubt: Doubt::new(cx.now, cx.now, sends), sends, refused: None }))
+        Some(Next::to(Document::Submitted {
+            first_sent,
+            doubt: Doubt::new(cx.now, cx.now, sends),
+            sends,
+            refused: None,
+        }))
     }
 
     /// Proved not to have arrived, or harmless to repeat: the identical call again.
@@ -96,9 +101,10 @@ impl Document {
                 let _ = this;
                 None
             }
-            (Document::Submitted { refused: Some(refusal), sends: 1, .. }, PaperSeen::Missing | PaperSeen::NoPerson) => {
-                Some(Self::rejected(refusal.to_string(), cx))
-            }
+            (
+                Document::Submitted { refused: Some(refusal), sends: 1, .. },
+                PaperSeen::Missing | PaperSeen::NoPerson,
+            ) => Some(Self::rejected(refusal.to_string(), cx)),
             (_, PaperSeen::Good) => Some(Self::verified(false, cx)),
             (_, PaperSeen::Bad { reason }) => Some(Self::rejected(words(reason), cx)),
             (this, PaperSeen::NoPerson) => Some(this.park(Why::NoPerson, cx)),

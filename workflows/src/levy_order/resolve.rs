@@ -252,7 +252,9 @@ fn tell_open(remits: &[Child], event: &Value) -> Vec<Write> {
 /// A close notice names a location, no order: it goes to the remits there, or to all (P41). Any other hint goes to all.
 fn pass_on(remits: &[Child], hint: &Hint) -> Vec<Write> {
     match hint {
-        Hint::OrderChanged { .. } | Hint::SignUpEnded { .. } | Hint::PaperJudged { .. } => tell_open(remits, &json!("HintSeen")),
+        Hint::OrderChanged { .. } | Hint::SignUpEnded { .. } | Hint::PaperJudged { .. } => {
+            tell_open(remits, &json!("HintSeen"))
+        }
         Hint::Closed { tax_agent_location_id, close_time, .. } => {
             let there: Vec<Child> =
                 remits.iter().filter(|child| child.tax_agent_location_id == *tax_agent_location_id).cloned().collect();

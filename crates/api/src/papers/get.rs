@@ -11,11 +11,7 @@ use axum::extract::State;
 /// Read what is known of an uploaded file; never its content.
 #[utoipa::path(get, path = "/v1/documents/{id}", tag = "documents", params(("id" = uuid::Uuid, Path)), responses(
     (status = 200, body = UploadView), (status = 404, body = Problem)))]
-pub(crate) async fn document(
-    State(api): State<Api>,
-    caller: Caller,
-    id: Id,
-) -> Result<axum::Json<UploadView>, Error> {
+pub(crate) async fn document(State(api): State<Api>, caller: Caller, id: Id) -> Result<axum::Json<UploadView>, Error> {
     let upload = api.store().upload(&caller.tenant, id.0).await?.ok_or(Error::NotFound("document"))?;
     Ok(axum::Json(UploadView::of(upload)))
 }

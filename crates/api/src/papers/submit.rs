@@ -13,8 +13,8 @@ use crate::role::Caller;
 use axum::extract::State;
 use axum::http::StatusCode;
 use documents::{Basis, Floor, Limit, Unfit, fit};
-use domain::papers::{Bounds, Contract, Family, FileKind, FileRef, Paper};
 use domain::ProviderOrderId;
+use domain::papers::{Bounds, Contract, Family, FileKind, FileRef, Paper};
 use engine::New;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -65,7 +65,10 @@ pub(crate) async fn submit(
         Submitted::Created(id) => (StatusCode::CREATED, id),
         Submitted::Known(id) => (StatusCode::OK, id),
         Submitted::Differs(id) => {
-            return Err(Error::conflict("contract_id_used", format!("document submission {id} has this contract_id, with another file")));
+            return Err(Error::conflict(
+                "contract_id_used",
+                format!("document submission {id} has this contract_id, with another file"),
+            ));
         }
     };
     let row = api.machine(&caller, WORKFLOW, "document submission", id).await?;
@@ -163,7 +166,12 @@ fn agreement(body: &SubmissionBody) -> Result<(String, Contract), Error> {
 async fn fitted(api: &Api, caller: &Caller, account: &str, upload: &Upload) -> Result<FileRef, Error> {
     let kind = FileKind::named(&upload.kind).ok_or(Error::Internal)?;
     let Some(bounds) = api.engine().bounds(account, kind) else {
-        return Err(Error::field("account", "takes_no_documents", "this account's provider takes no such document", "该账户不接收此类文件"));
+        return Err(Error::field(
+            "account",
+            "takes_no_documents",
+            "this account's provider takes no such document",
+            "该账户不接收此类文件",
+        ));
     };
     match kind.family() {
         Family::Picture => rendition(api, caller, upload, bounds).await,

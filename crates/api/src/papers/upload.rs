@@ -87,7 +87,8 @@ pub(crate) async fn upload(
                 return Ok((StatusCode::CREATED, axum::Json(UploadView::of(upload))));
             }
             _ => {
-                let said = ("the fields are kind, person, order, remit and file", "字段应为 kind、person、order、remit、file");
+                let said =
+                    ("the fields are kind, person, order, remit and file", "字段应为 kind、person、order、remit、file");
                 return Err(Error::field(&name, "unknown_field", said.0, said.1));
             }
         };

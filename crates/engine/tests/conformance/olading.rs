@@ -142,7 +142,8 @@ impl Subject {
 
     fn image(&self) -> UploadIdCardImage {
         let Person { name: real_name, id_card: id_card_no, cellphone, .. } = self.person.clone();
-        let upload = IdCardUpload::Direct { front_image: File::from(vec![0xfb, 0xff]), back_image: File::from(vec![1]) };
+        let upload =
+            IdCardUpload::Direct { front_image: File::from(vec![0xfb, 0xff]), back_image: File::from(vec![1]) };
         let request_id = self.request_id();
         UploadIdCardImage { request_id, id_card_no, real_name, cell_phone: Some(cellphone), upload }
     }

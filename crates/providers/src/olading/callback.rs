@@ -82,10 +82,9 @@ impl Notice {
                 request_id: request_id(&notice.request_id)?,
                 seen: uploaded(notice.status.clone()),
             }),
-            Notice::UploadIdCardImage(notice) => Some(Hint::PaperJudged {
-                request_id: request_id(&notice.request_id)?,
-                seen: pictured(notice.clone()),
-            }),
+            Notice::UploadIdCardImage(notice) => {
+                Some(Hint::PaperJudged { request_id: request_id(&notice.request_id)?, seen: pictured(notice.clone()) })
+            }
             // Names nobody that could be asked about: it is found by the next look (P50).
             Notice::SignUp(_) => None,
         }

@@ -25,9 +25,10 @@ use limits::Limited;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::{
-    AddBankVoucher, AgreementAnswer, ConfirmOrder, ConfirmOrderAnswer, CreateOrder, CreateOrderAnswer, Face, FaceAnswer, IdCardUpload,
-    ImageAnswer, OrderLook, QueryIdCardImage, QueryOrder, QuerySignUpBatch, SignUp, SignUpAnswer, SignUpBatchAnswer,
-    SyncSign, SyncSignAnswer, UploadFaceidVideoFrame, UploadIdCardImage, UploadTaxpayerAgreement, VoucherAnswer,
+    AddBankVoucher, AgreementAnswer, ConfirmOrder, ConfirmOrderAnswer, CreateOrder, CreateOrderAnswer, Face,
+    FaceAnswer, IdCardUpload, ImageAnswer, OrderLook, QueryIdCardImage, QueryOrder, QuerySignUpBatch, SignUp,
+    SignUpAnswer, SignUpBatchAnswer, SyncSign, SyncSignAnswer, UploadFaceidVideoFrame, UploadIdCardImage,
+    UploadTaxpayerAgreement, VoucherAnswer,
 };
 
 /// One interface of the document.

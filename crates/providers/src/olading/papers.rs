@@ -45,11 +45,8 @@ impl Client {
             (Paper::Face { video, .. }, [person], [file]) => {
                 let file = File(file.clone());
                 let face = if *video { Face::Video(file) } else { Face::Frame(file) };
-                let live = UploadFaceidVideoFrame {
-                    request_id: request_id.clone(),
-                    id_card_no: person.id_card.clone(),
-                    face,
-                };
+                let live =
+                    UploadFaceidVideoFrame { request_id: request_id.clone(), id_card_no: person.id_card.clone(), face };
                 self.send(&live, call).await.map(|answer| said(uploaded(answer.status)))
             }
             (Paper::Voucher { .. }, ..) => Sent::unsent(Verdict::Refused(files_missing())),

@@ -17,8 +17,9 @@ mod broken;
 
 use crate::blob::Kept;
 use crate::vault::Vault;
-use crate::{Upload,
+use crate::{
     ApiKey, BatchRow, Case, Entry, Exchange, Freeze, Instance, Letter, Options, PermitRow, Result, Schedule, Task,
+    Upload,
 };
 use domain::clock::Pace;
 use domain::record::Decision;
