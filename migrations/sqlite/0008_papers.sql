@@ -15,8 +15,9 @@ create index paper_of_instance on paper (instance) where instance is not null;
 create trigger paper_changes before update on paper begin select raise(abort, 'paper_immutable'); end;
 create trigger paper_stays before delete on paper begin select raise(abort, 'paper_immutable'); end;
 
--- The states of papers join those of 0007.
+-- The states of papers and of the vouchers that payments owe join those of 0007.
 drop index instance_still;
 create index instance_still on instance (id) where wake_at is null and workflow || ' ' || state_name not in (
     'levy_order settled', 'levy_order cancelled', 'levy_order rejected', 'remit levied', 'remit cancelled', 'remit auto_closed_unpaid',
-    'batch done', 'sign_up signed', 'sign_up not_signed', 'bare done', 'document verified', 'document rejected');
+    'batch done', 'sign_up signed', 'sign_up not_signed', 'bare done', 'document verified', 'document rejected', 'voucher attached',
+    'voucher waived');

@@ -2,7 +2,10 @@
 
 use crate::machine::{Cx, Machine, Step};
 use crate::needs::Require;
-use crate::{bare::Bare, batch::Batch, document::Document, draw, levy_order::Order, remit::Remit, sign_up::SignUp};
+use crate::{
+    bare::Bare, batch::Batch, document::Document, draw, levy_order::Order, remit::Remit, sign_up::SignUp,
+    voucher::Voucher,
+};
 use domain::record::Write;
 use domain::{Answer, Request, Time, Verdict};
 use serde::Deserialize as _;
@@ -98,8 +101,16 @@ pub trait Running: Send {
 }
 
 /// Every workflow, in reading order.
-pub fn all() -> [Entry; 6] {
-    [entry::<Order>(), entry::<Remit>(), entry::<SignUp>(), entry::<Document>(), entry::<Batch>(), entry::<Bare>()]
+pub fn all() -> [Entry; 7] {
+    [
+        entry::<Order>(),
+        entry::<Remit>(),
+        entry::<SignUp>(),
+        entry::<Document>(),
+        entry::<Voucher>(),
+        entry::<Batch>(),
+        entry::<Bare>(),
+    ]
 }
 
 pub fn find(name: &str) -> Option<Entry> {

@@ -17,14 +17,16 @@ mod specimens;
 #[cfg(test)]
 mod tests;
 
-pub use facts::{Input, Why};
+pub use facts::{Brought, Input, Why};
 
 use crate::cases::Answered;
 use crate::doubt::Doubt;
 use crate::machine::{Cx, Illegal, Machine, Next, Specimens, Step};
 use crate::policy::Direction;
+use crate::voucher;
 use domain::levy::Hint;
 use domain::papers::PaperSeen;
+use domain::record::Write;
 use domain::{Answer, Fault, Refusal, Request, Time, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -212,6 +214,7 @@ impl Machine for Document {
 
     fn apply(self, input: &Input, event: Event, cx: &Cx<'_>) -> Result<Next<Self>, Illegal> {
         let illegal = Illegal { state: self.name(), event: Self::event_name(&event) };
+        let ended = matches!(self, Document::Verified { .. } | Document::Rejected { .. });
         let next = match event {
             Event::Hinted(hint) => Some(self.hinted(&hint, input, cx)),
             Event::CaseResolved { case, r#move, by, .. } => Some(self.resolved(&case, &r#move, &by, cx)),
@@ -224,7 +227,11 @@ impl Machine for Document {
             Event::Again => self.send_again(input, cx),
             Event::Silent => matches!(self, Document::Processing { .. }).then(|| self.park(Why::Silent, cx)),
         };
-        next.ok_or(illegal)
+        let told = |next: Next<Self>| {
+            let told = if ended { None } else { next.state.judged(input) };
+            next.and(told)
+        };
+        next.map(told).ok_or(illegal)
     }
 
     fn class(&self, _input: &Input, _cx: &Cx<'_>) -> i16 {
@@ -252,6 +259,24 @@ impl Machine for Document {
 
     fn specimens() -> Specimens<Self> {
         specimens::all()
+    }
+}
+
+impl Document {
+    /// What its end is to the payment that owes it.
+    fn judged(&self, input: &Input) -> Option<Write> {
+        match (self, input.owed) {
+            (Document::Verified { .. }, Some(owed)) => Some(voucher::judged(owed, None)),
+            (Document::Rejected { reason, .. }, Some(owed)) => Some(voucher::judged(owed, Some(reason))),
+            (_, None)
+            | (
+                Document::Rendered { .. }
+                | Document::Submitted { .. }
+                | Document::Processing { .. }
+                | Document::NeedsOperator { .. },
+                Some(_),
+            ) => None,
+        }
     }
 }
 

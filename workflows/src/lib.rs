@@ -19,6 +19,7 @@ pub mod remit;
 pub mod payout;
 pub mod sign_up;
 pub mod document;
+pub mod voucher;
 pub mod batch;
 pub mod bare;
 pub mod book;

@@ -25,6 +25,8 @@ pub struct Policy {
     pub require_sign_up: Option<SignUpKind>,
     /// Whether an order whose person has not been invited does so itself.
     pub start_sign_ups: bool,
+    /// Days after a payment within which its voucher must be with the provider (P37); `None`: nobody asks for it.
+    pub voucher_days: Option<u32>,
     /// Which calendar of `params/banks.toml` the payer's bank keeps.
     pub bank_channel: String,
 }
@@ -44,6 +46,7 @@ impl Default for Policy {
             sign_up_query_covers_sync_sign: false,
             require_sign_up: None,
             start_sign_ups: true,
+            voucher_days: None,
             bank_channel: "always".into(),
         }
     }

@@ -18,10 +18,11 @@
 //!           5. A close notice moves nothing: it makes us look (S-H, I15).
 //!
 //! `remit/pay.rs` holds permits, `remit/report.rs` payers' reports, `remit/returned.rs` 退票, `remit/read.rs` and `remit/levy.rs` the reading of what the
-//! provider shows, `remit/decide.rs` our decision and its sends, `remit/resolve.rs` what people decide.
+//! provider shows, `remit/decide.rs` our decision and its sends, `remit/duty.rs` the voucher that a payment owes, `remit/resolve.rs` what people decide.
 
 mod cases;
 mod decide;
+mod duty;
 mod facts;
 mod levy;
 mod pay;

@@ -102,18 +102,6 @@ impl Api {
 
     /// Tells a machine something a caller wants or reports, durably. The same deed again changes nothing.
     pub(crate) async fn tell(&self, caller: &Caller, deed: &Deed, to: InstanceId, event: Value) -> Result<(), Error> {
-        self.tell_with(caller, deed, to, event, None).await
-    }
-
-    /// The same, with bytes that belong to it (a voucher), sealed at rest beside the message.
-    pub(crate) async fn tell_with(
-        &self,
-        caller: &Caller,
-        deed: &Deed,
-        to: InstanceId,
-        event: Value,
-        raw: Option<Vec<u8>>,
-    ) -> Result<(), Error> {
         let at = self.now();
         let dedupe = deed.name(to);
         let post = Post {
@@ -123,7 +111,7 @@ impl Api {
             event,
             source: "api".into(),
             dedupe,
-            raw,
+            raw: None,
             at,
         };
         self.engine().post(post).await?;

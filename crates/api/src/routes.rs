@@ -69,7 +69,7 @@ const APPROVER: Access = Access::Role(Role::Approver);
 const ADMIN: Access = Access::Role(Role::Admin);
 
 /// What is not here is not there.
-pub(crate) static ROUTES: [Route; 46] = [
+pub(crate) static ROUTES: [Route; 47] = [
     of(Method::POST, "/v1/orders", OPERATOR),
     of(Method::GET, "/v1/orders", VIEWER),
     of(Method::GET, "/v1/orders/{id}", VIEWER),
@@ -98,6 +98,7 @@ pub(crate) static ROUTES: [Route; 46] = [
     streamed(Method::POST, "/v1/documents", OPERATOR),
     of(Method::GET, "/v1/documents/{id}", VIEWER),
     upload(Method::POST, "/v1/document-submissions", OPERATOR),
+    of(Method::GET, "/v1/document-submissions", VIEWER),
     of(Method::GET, "/v1/document-submissions/{id}", VIEWER),
     of(Method::GET, "/v1/cases", VIEWER),
     of(Method::GET, "/v1/cases/{id}", VIEWER),
@@ -194,7 +195,7 @@ fn assembled() -> OpenApiRouter<Api> {
         .routes(routes!(sign_ups::invite_again::invite_again))
         .routes(routes!(papers::upload::upload))
         .routes(routes!(papers::get::document))
-        .routes(routes!(papers::submit::submit))
+        .routes(routes!(papers::submit::submit, papers::list::list))
         .routes(routes!(papers::get::submission))
         .routes(routes!(cases::list::list))
         .routes(routes!(cases::get::get))

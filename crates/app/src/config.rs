@@ -100,6 +100,9 @@ pub(crate) struct Policies {
     pub(crate) require_sign_up: Option<workflows::policy::SignUpKind>,
     #[serde(deserialize_with = "maybe")]
     pub(crate) start_sign_ups: Option<bool>,
+    /// Days after a payment within which its voucher must be with the provider; left out, nobody asks for it.
+    #[serde(deserialize_with = "maybe")]
+    pub(crate) voucher_days: Option<u32>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -7,6 +7,8 @@ pub(crate) mod stack;
 pub(crate) mod payday;
 pub(crate) mod office;
 mod people;
+mod papers;
+mod specimens;
 mod payer;
 mod pace;
 pub(crate) mod truth;
@@ -79,6 +81,7 @@ impl Demo {
             tune: |config| {
                 let policy = config.policies.entry("main".into()).or_default();
                 policy.require_sign_up = Some(people::CONTRACT);
+                policy.voucher_days = Some(30);
             },
         };
         let mut progress = closing::Progress::new(output.json);
@@ -91,12 +94,13 @@ impl Demo {
         ));
         let staff = office::Staff::hire(&stack).await?;
         let mut desk = people::Desk::invite(&stack, staff.operator.clone(), &file, &progress).await?;
+        let cards = papers::bring_cards(&staff.operator, &file, &progress).await?;
         let batch = office::import(&staff, &file, &mut progress).await?;
         let begun = stack.clock.now();
         let mut payer = payer::Payer::new(&stack);
         pace::run(&stack, &mut payer, &mut desk, begun + HOUR * 72, &mut progress).await?;
         progress.finish(stack.clock.now());
-        let report = closing::Report::take(&stack, &batch).await?;
+        let report = closing::Report::take(&stack, &batch, &cards).await?;
         report.print(output)?;
         let good = report.good();
         stack.stop().await?;

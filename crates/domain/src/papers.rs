@@ -58,6 +58,11 @@ pub enum PaperSeen {
 }
 
 impl Paper {
+    /// The voucher of a payment under this provider order. Its name shows nothing of anybody, and is within 30 characters (000 §2.9).
+    pub fn voucher(order_id: ProviderOrderId, file: FileRef) -> Self {
+        Paper::Voucher { order_id, file_name: "voucher.pdf".into(), file }
+    }
+
     /// Its files, in the order in which they are sent.
     pub fn files(&self) -> Vec<&FileRef> {
         match self {

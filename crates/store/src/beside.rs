@@ -17,13 +17,16 @@ pub struct Beside {
     /// With the arising time of its revision where one was made.
     pub decision: Option<Decision>,
     pub open_case: Option<Uuid>,
+    /// How the voucher stands that its payment owes.
+    pub voucher: Option<String>,
 }
 
 const BESIDE: &str = "select i.id, \
     p.id as permit, p.attempt, p.bank_order_no, p.amount_fen as permit_fen, p.pay_before, p.pay_cutoff, p.issued_at, p.observed_real, p.state, \
     e.id as evidence, e.permit as paid_under, e.amount_fen as evidence_fen, e.paid_at, e.bank_serial, e.source, e.at as kept_at, \
     d.next_step, coalesce(r.evidence, d.evidence) as decided_on, coalesce(r.arising_time, d.arising_time) as arising_time, d.at as decided_at, \
-    (select c.id from \"case\" c where c.instance = i.id and c.state <> 'resolved' order by c.id desc limit 1) as open_case \
+    (select c.id from \"case\" c where c.instance = i.id and c.state <> 'resolved' order by c.id desc limit 1) as open_case, \
+    (select v.state_name from instance v where v.parent = i.id and v.workflow = 'voucher' order by v.id desc limit 1) as voucher \
     from instance i \
     left join permit p on p.id = (select n.id from permit n where n.remit = i.id order by n.attempt desc limit 1) \
     left join evidence e on e.id = (select n.id from evidence n where n.remit = i.id and n.revoked_at is null order by n.at desc, n.id desc limit 1) \
@@ -62,7 +65,7 @@ impl Sql {
 fn beside(row: &Row) -> Result<Beside> {
     let remit = row.id("id")?;
     let money = |column: &str| Money::from_fen(row.get(column)?).map_err(|_| row.corrupt(column));
-    let mut beside = Beside { open_case: row.get("open_case")?, ..Beside::default() };
+    let mut beside = Beside { open_case: row.get("open_case")?, voucher: row.get("voucher")?, ..Beside::default() };
     if let Some(id) = row.get("permit")? {
         beside.permit = Some(Permit {
             id,

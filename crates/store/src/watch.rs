@@ -10,7 +10,7 @@ use sqlx::AssertSqlSafe;
 pub(crate) const EXAMPLES: usize = 10;
 
 /// The states that machines end in by the million. A finished machine is in no index that watchers read (`instance_still`).
-pub(crate) const FINISHED: [&str; 12] = [
+pub(crate) const FINISHED: [&str; 14] = [
     "levy_order settled",
     "levy_order cancelled",
     "levy_order rejected",
@@ -23,9 +23,11 @@ pub(crate) const FINISHED: [&str; 12] = [
     "bare done",
     "document verified",
     "document rejected",
+    "voucher attached",
+    "voucher waived",
 ];
 /// The states in which millions wait or end with nothing in doubt and no money paid: not in `instance_unsettled`.
-pub(crate) const CALM: [&str; 24] = [
+pub(crate) const CALM: [&str; 27] = [
     "levy_order gated",
     "levy_order creating",
     "levy_order accepted",
@@ -50,6 +52,9 @@ pub(crate) const CALM: [&str; 24] = [
     "document processing",
     "document verified",
     "document rejected",
+    "voucher owed",
+    "voucher attached",
+    "voucher waived",
 ];
 
 /// In none of these states: the very words of a partial index.

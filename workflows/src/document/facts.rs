@@ -1,8 +1,12 @@
 //! What a document is, and why a person may have to settle it.
 
-use domain::papers::Paper;
-use domain::{Request, RequestId};
+use super::Document;
+use crate::machine::{Cx, Machine as _};
+use domain::papers::{FileRef, Paper};
+use domain::record::{Spawn, Write};
+use domain::{InstanceId, ProviderOrderId, Request, RequestId};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use uuid::Uuid;
 
 /// What is brought. Never changes; the files are in the blob store, the person's data in its own encrypted row.
@@ -15,6 +19,36 @@ pub struct Input {
     /// It is to replace one that is there: "already there" is no success then (P61).
     #[serde(default)]
     pub renewal: bool,
+    /// The voucher that a payment owes, and that this one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owed: Option<InstanceId>,
+}
+
+/// A voucher's paper, uploaded, and as it will be known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brought {
+    pub business_key: String,
+    pub request_id: RequestId,
+    pub file: FileRef,
+}
+
+impl Brought {
+    /// Brings it to the provider, once, however often it is said.
+    pub(crate) fn start(self, order: &ProviderOrderId, owed: Option<InstanceId>, cx: &Cx<'_>) -> Write {
+        let Brought { business_key, request_id, file } = self;
+        let address = Some(format!("{}/{request_id}", cx.account));
+        let paper = Paper::voucher(order.clone(), file);
+        let input = Input { request_id, person: None, paper, renewal: false, owed };
+        Write::Spawn(Spawn {
+            id: InstanceId(domain::ids::derive(cx.now, cx.me.0, &format!("document/{business_key}"))),
+            workflow: Document::NAME.into(),
+            business_key,
+            address,
+            person: None,
+            input: json!(input),
+            state: json!(Document::begin(cx.now)),
+        })
+    }
 }
 
 impl Input {

@@ -107,18 +107,19 @@ impl Document {
             ) => Some(Self::rejected(refusal.to_string(), cx)),
             (_, PaperSeen::Good) => Some(Self::verified(false, cx)),
             (_, PaperSeen::Bad { reason }) => Some(Self::rejected(words(reason), cx)),
-            (this, PaperSeen::NoPerson) => Some(this.park(Why::NoPerson, cx)),
             (this, PaperSeen::Unknown(word)) => Some(this.park(Why::UnknownStatus(word.clone()), cx)),
             (Document::Submitted { .. }, PaperSeen::Accepted) => Some(Next::to(Self::processing(false, cx))),
-            (Document::Submitted { first_sent, doubt, sends, refused }, PaperSeen::Missing) => {
+            // An upload that never arrived has not made the person known either: only its own answer asks for a sign-up (P62).
+            (Document::Submitted { first_sent, doubt, sends, refused }, PaperSeen::Missing | PaperSeen::NoPerson) => {
                 let doubt = doubt.negative(asked_at, cx.now, cx.params);
                 Some(Document::Submitted { first_sent, doubt, sends, refused }.told(cx))
             }
             (this @ Document::Submitted { .. }, PaperSeen::Duplicate) => this.look_failed(cx),
             // Taken before, and no longer there: the look is older than the upload.
-            (this @ Document::Processing { .. }, PaperSeen::Accepted | PaperSeen::Missing | PaperSeen::Duplicate) => {
-                this.look_failed(cx)
-            }
+            (
+                this @ Document::Processing { .. },
+                PaperSeen::Accepted | PaperSeen::Missing | PaperSeen::NoPerson | PaperSeen::Duplicate,
+            ) => this.look_failed(cx),
         }
     }
 

@@ -1,6 +1,6 @@
 //! One document in every state, and every event, for matrix, diagram and goldens.
 
-use super::{Document, Event, Input, Why};
+use super::{Brought, Document, Event, Input, Why};
 use crate::cases::Answered;
 use crate::doubt::Doubt;
 use crate::draw::specimen_time;
@@ -22,7 +22,14 @@ pub(super) fn file(digit: &str) -> FileRef {
 /// The one that can be looked at, and so has every arrow but that of what is harmless to repeat.
 pub(super) fn input() -> Input {
     let paper = Paper::IdCard { front: file("a"), back: file("b") };
-    Input { request_id: request_id(), person: Some(Uuid::from_u128(7)), paper, renewal: false }
+    Input { request_id: request_id(), person: Some(Uuid::from_u128(7)), paper, renewal: false, owed: None }
+}
+
+impl Brought {
+    /// For the specimens of who brings it.
+    pub(crate) fn specimen() -> Self {
+        Self { business_key: "voucher".into(), request_id: request_id(), file: file("c") }
+    }
 }
 
 pub(super) fn all() -> Specimens<Document> {

@@ -86,6 +86,22 @@ fn a_picture_goes_again_only_after_two_looks_past_the_quarantine_that_do_not_fin
 }
 
 #[test]
+fn p62_an_upload_that_never_arrived_has_made_nobody_known_and_goes_again() {
+    with_cx(|cx| {
+        let input = id_card();
+        let nobody = |cx: &Cx<'_>| Event::Seen { asked_at: cx.now, seen: PaperSeen::NoPerson };
+        let first = later(cx, cx.params.quarantine);
+        let second = later(&first, cx.params.probe_spacing);
+        let state = go(lost(&input, cx), &input, nobody(&first), &first);
+        let state = go(state, &input, nobody(&second), &second);
+        assert_eq!(state.step(&input, &second), Step::Record(Event::Again));
+        let sent = go(state, &input, Event::Again, &second);
+        let refused = go(sent, &input, Event::Taken { sent_at: second.now, seen: PaperSeen::NoPerson }, &second);
+        assert!(matches!(refused, Document::NeedsOperator { why: Why::NoPerson, .. }), "its own answer says so");
+    });
+}
+
+#[test]
 fn after_five_sends_a_person_is_asked() {
     with_cx(|cx| {
         let input = voucher();

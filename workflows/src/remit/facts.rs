@@ -85,6 +85,9 @@ pub struct Proof {
     pub paid_at: Time,
     pub bank_serial: String,
     pub since: Time,
+    /// The voucher that this payment owes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voucher: Option<InstanceId>,
 }
 
 /// How the provider's side came to be closed without our decision.

@@ -2,6 +2,7 @@
 
 use super::Remit;
 use super::facts::{At, Input};
+use crate::document::Brought;
 use crate::machine::{Cx, Next};
 use crate::payout::{self, Payout};
 use crate::policy::{Direction, Guard};
@@ -27,6 +28,9 @@ pub struct Paid {
     /// A payee that was given with the report is the order's payee.
     pub payee_ok: bool,
     pub source: String,
+    /// The bank's voucher, where it came with the report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voucher: Option<Brought>,
 }
 
 /// Evidence that a person brings, with a second person's approval.

@@ -55,7 +55,15 @@ impl Remit {
         Next::to(self)
     }
 
-    pub(super) fn paid_reported(mut self, paid: Paid, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+    /// Said again with the voucher that was left out before, it brings the voucher.
+    pub(super) fn paid_reported(self, mut paid: Paid, input: &Input, cx: &Cx<'_>) -> Next<Self> {
+        let (serial, voucher) = (paid.bank_serial.clone(), paid.voucher.take());
+        let next = self.paid(paid, input, cx);
+        let brought = voucher.and_then(|voucher| next.state.bring(voucher, &serial, input, cx));
+        next.and(brought)
+    }
+
+    fn paid(mut self, paid: Paid, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         let Some(payout) = self.live(paid.permit) else {
             return self.paid_beside(Some(paid.permit), &paid.bank_serial, input, cx);
         };
@@ -100,6 +108,7 @@ impl Remit {
         let ahead = (given.paid_at > cx.now + cx.params.paid_ahead)
             .then(|| self.case("paid_at_ahead", Severity::Medium, &[], json!({"paid_at": given.paid_at}), input, cx));
         let kept = self.keep(given, permit, "evidence", cx);
+        let owed = self.owe_voucher(input, cx);
         self.facts.look(0, cx);
         self.facts.look_at = cx.now;
         self.facts.rungs = 0;
@@ -111,7 +120,7 @@ impl Remit {
         } else {
             self.go(At::Paid)
         };
-        next.with_first(answered).with_first(kept).and(ahead)
+        next.with_first(answered).with_first(kept).and(ahead).and(owed)
     }
 
     /// Remembers the evidence, and writes its row.
@@ -122,8 +131,8 @@ impl Remit {
             self.first_time(format!("evidence/{}", before.bank_serial));
         }
         let id = domain::ids::derive(cx.now, cx.me.0, &format!("{what}/{bank_serial}"));
-        let since = cx.now;
-        self.facts.proof = Some(Proof { evidence: id, permit, paid_at, bank_serial: bank_serial.clone(), since });
+        let (since, serial) = (cx.now, bank_serial.clone());
+        self.facts.proof = Some(Proof { evidence: id, permit, paid_at, bank_serial: serial, since, voucher: None });
         Write::KeepEvidence(Evidence { id, remit: cx.me, permit, amount, paid_at, bank_serial, source, at: cx.now })
     }
 

@@ -7,6 +7,7 @@ use super::pay::bank_order_no;
 use crate::cases;
 use crate::machine::{Cx, Next};
 use crate::payout::{self, Payout};
+use crate::voucher;
 use domain::record::{Severity, Write};
 use serde_json::json;
 use uuid::Uuid;
@@ -79,7 +80,8 @@ impl Remit {
         let answered =
             cases::close(&["deadline_near", "confirm_frozen", "paid_at_ahead"], "the bank returned the payment", cx);
         let revoked = Write::RevokeEvidence { evidence: proof.evidence, at: cx.now };
-        self.unpaid(input, cx).with_first(answered).with(revoked)
+        let unowed = proof.voucher.map(voucher::returned);
+        self.unpaid(input, cx).with_first(answered).with(revoked).and(unowed)
     }
 
     pub(super) fn returned_after_levy(self, input: &Input, cx: &Cx<'_>) -> Next<Self> {

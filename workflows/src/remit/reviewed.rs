@@ -57,6 +57,7 @@ fn paid(permit: Uuid, serial: &str) -> Event {
         bank_serial: serial.into(),
         payee_ok: true,
         source: "api".into(),
+        voucher: None,
     })
 }
 

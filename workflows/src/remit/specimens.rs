@@ -4,6 +4,7 @@ use super::facts::{At, Facts, Input, Proof, Provider, Why};
 use super::pay::{EvidenceGiven, Paid};
 use super::{Event, Remit, Tell};
 use crate::cases::Answered;
+use crate::document::Brought;
 use crate::doubt::Doubt;
 use crate::draw::specimen_time;
 use crate::machine::Specimens;
@@ -57,6 +58,7 @@ fn proof() -> Proof {
         paid_at: specimen_time(9),
         bank_serial: "BK1".into(),
         since: specimen_time(10),
+        voucher: None,
     }
 }
 
@@ -192,11 +194,13 @@ fn reports() -> Vec<Event> {
         bank_serial: "BK1".into(),
         payee_ok: true,
         source: "api".into(),
+        voucher: None,
     };
     vec![
         Event::PermitAsked { ask: Uuid::from_u128(14) },
         Event::Instructed { permit: PERMIT },
         Event::PaidReported(paid.clone()),
+        Event::PaidReported(Paid { voucher: Some(Brought::specimen()), ..paid.clone() }),
         Event::PaidReported(Paid { amount: money(1), ..paid }),
         Event::FailedReported { permit: PERMIT },
         Event::UnknownReported { permit: PERMIT },

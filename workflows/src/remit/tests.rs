@@ -185,6 +185,7 @@ fn a_payday_from_permit_to_levied() {
             bank_serial: "BK".into(),
             payee_ok: true,
             source: "api".into(),
+            voucher: None,
         };
         let paid = go(permitted.state, Event::PaidReported(paid), cx);
         assert_eq!(paid.state.name(), "paid");
@@ -234,6 +235,7 @@ fn race_permit_out_and_closed_waits_for_the_bank() {
             bank_serial: "BK".into(),
             payee_ok: true,
             source: "api".into(),
+            voucher: None,
         };
         let late = go(next.state.clone(), Event::PaidReported(paid), cx);
         assert_eq!(late.state.name(), "auto_closed_paid");
@@ -443,6 +445,7 @@ fn repeats_change_nothing_and_contradictions_open_a_case() {
             bank_serial: "BK1".into(),
             payee_ok: true,
             source: "api".into(),
+            voucher: None,
         };
         let again = go(specimen("levying"), Event::PaidReported(paid.clone()), cx);
         assert!(again.writes.is_empty(), "the same report again");
@@ -467,6 +470,7 @@ fn p84_evidence_of_another_amount_or_payee_is_refused() {
             bank_serial: "BK".into(),
             payee_ok: true,
             source: "api".into(),
+            voucher: None,
         };
         for (paid, kind) in [
             (Paid { amount: domain::Money::ZERO, ..good.clone() }, "paid_amount_mismatch"),

@@ -307,7 +307,8 @@ impl Walk {
                 let amount = if *fits { input().amount } else { domain::Money::ZERO };
                 let (permit, source) = (self.permit(*old), "api".into());
                 let bank_serial = format!("BK{permit}");
-                let paid = Paid { permit, amount, paid_at: self.now, bank_serial, payee_ok: true, source };
+                let paid =
+                    Paid { permit, amount, paid_at: self.now, bank_serial, payee_ok: true, source, voucher: None };
                 self.take(Event::PaidReported(paid), true);
             }
             Act::Word { old, what } => self.word(self.permit(*old), *what),

@@ -109,6 +109,7 @@ impl Outside {
             bank_serial: format!("BK{slot}"),
             payee_ok: true,
             source: "api".into(),
+            voucher: None,
         })
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod upload;
 pub(crate) mod submit;
 pub(crate) mod get;
+pub(crate) mod list;
 pub(crate) mod view;
 
 use crate::orders::load;

@@ -13,15 +13,15 @@ use crate::role::Caller;
 use axum::extract::State;
 use axum::http::StatusCode;
 use documents::{Basis, Floor, Limit, Unfit, fit};
-use domain::ProviderOrderId;
 use domain::papers::{Bounds, Contract, Family, FileKind, FileRef, Paper};
+use domain::{ProviderOrderId, RequestId};
 use engine::New;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::{BlobUse, NewBlob, Submitted, Upload};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workflows::document::{Document, Input};
+use workflows::document::{Brought, Document, Input};
 
 /// One submission as it is asked for.
 #[derive(Default, Serialize, Deserialize, ToSchema)]
@@ -87,6 +87,7 @@ async fn prepared(
         return Err(ids("one_person", "the documents are not of one person", "所选文件不属于同一个人"));
     }
     let kinds: Vec<Option<FileKind>> = uploads.iter().map(|upload| FileKind::named(&upload.kind)).collect();
+    let mut owed = None;
     // Its natural key: what is brought, for whom or what. A renewal is another one.
     let (purpose, paper) = match (kinds.as_slice(), uploads.as_slice()) {
         ([Some(FileKind::Agreement)], [file]) => {
@@ -105,10 +106,16 @@ async fn prepared(
         ([Some(FileKind::BankVoucher)], [upload]) => {
             let remit = upload.instance.ok_or(Error::Internal)?;
             let remit = remits::find(api, caller, remit).await?;
-            let order_id: ProviderOrderId = remit.input.provider_order_id.clone();
+            let Some(proof) = &remit.state.facts.proof else {
+                return Err(Error::conflict(
+                    "not_paid",
+                    "a voucher shows a payment: report this remit's payment first",
+                ));
+            };
+            owed = proof.voucher;
+            let order_id = remit.input.provider_order_id.clone();
             let file = fitted(api, caller, account, upload).await?;
-            let purpose = format!("voucher/{order_id}/{}", file.sha256);
-            (purpose, Paper::Voucher { order_id, file_name: "voucher.pdf".into(), file })
+            (voucher_purpose(&order_id, &file), Paper::voucher(order_id, file))
         }
         _ => {
             return Err(ids(
@@ -120,9 +127,26 @@ async fn prepared(
     };
     let whose = person.map(|person| person.to_string()).unwrap_or_default();
     let renewal = if body.renewal { "renewal" } else { "" };
-    let business_key = api.store().fingerprint(&caller.tenant, "document", &[account, &purpose, &whose, renewal]);
+    let (business_key, request_id) = known_by(api, caller, [account, &purpose, &whose, renewal]);
+    machine(api, caller, account, business_key, &Input { request_id, person, paper, renewal: body.renewal, owed })
+}
+
+/// A voucher that came with a payer's report, as it will be known.
+pub(crate) fn brought(api: &Api, caller: &Caller, remit: &remits::Known, file: FileRef) -> Brought {
+    let purpose = voucher_purpose(&remit.input.provider_order_id, &file);
+    let (business_key, request_id) = known_by(api, caller, [&remit.row.account, &purpose, "", ""]);
+    Brought { business_key, request_id, file }
+}
+
+fn voucher_purpose(order_id: &ProviderOrderId, file: &FileRef) -> String {
+    format!("voucher/{order_id}/{}", file.sha256)
+}
+
+/// The same paper for the same purpose has the same key here, and the same id at the provider.
+fn known_by(api: &Api, caller: &Caller, what: [&str; 4]) -> (String, RequestId) {
+    let business_key = api.store().fingerprint(&caller.tenant, "document", &what);
     let request_id = api.store().derive_request_id(&caller.tenant, &format!("document/{business_key}"));
-    machine(api, caller, account, business_key, &Input { request_id, person, paper, renewal: body.renewal })
+    (business_key, request_id)
 }
 
 fn machine(api: &Api, caller: &Caller, account: &str, business_key: String, input: &Input) -> Result<New, Error> {

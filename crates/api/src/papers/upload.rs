@@ -13,10 +13,10 @@ use axum::extract::multipart::{Field, Multipart};
 use axum::http::StatusCode;
 use documents::{Accept, Sniffer};
 use domain::papers::{Family, FileKind, FileRef};
-use domain::{InstanceId, Invalid, ids};
+use domain::{InstanceId, Invalid, Time, ids};
 use serde_json::json;
 use std::time::Duration;
-use store::{NewBlob, Upload};
+use store::{BlobWriter, NewBlob, Upload};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -163,6 +163,21 @@ async fn take(api: &Api, caller: &Caller, expected: Expected, mut field: Field<'
     let _place = HEAVY.acquire().await.map_err(|_| Error::Internal)?;
     let inspected = tokio::task::spawn_blocking(move || sniffer.finish()).await.map_err(|_| Error::Internal)?;
     inspected.map_err(|invalid| refused(&invalid))?;
+    kept(api, caller, expected, writer, at).await
+}
+
+/// A voucher that came inside a payer's report: kept as it is, for the provider to judge. A report is never lost over its paper.
+pub(crate) async fn keep_voucher(api: &Api, caller: &Caller, remit: InstanceId, pdf: &[u8]) -> Result<Upload, Error> {
+    let expected = Expected { kind: FileKind::BankVoucher, person: None, remit: Some(remit) };
+    let at = api.now();
+    let class = expected.kind.name().to_owned();
+    let new = NewBlob { media: "document".into(), class, keep_until: Some(at + KEPT), most: PDF_MAX, at };
+    let mut writer = api.store().blob_writer(&caller.tenant, new).await?;
+    writer.write(pdf).await?;
+    kept(api, caller, expected, writer, at).await
+}
+
+async fn kept(api: &Api, caller: &Caller, expected: Expected, writer: BlobWriter, at: Time) -> Result<Upload, Error> {
     let blob = writer.finish().await?;
     let upload = Upload {
         id: ids::draw(at),

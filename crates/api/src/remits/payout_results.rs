@@ -3,6 +3,8 @@
 
 use crate::api::{Api, Deed};
 use crate::orders::draft::{Faults, amount, printable};
+use crate::papers::submit::brought;
+use crate::papers::upload::keep_voucher;
 use crate::problem::{Error, FieldError, Problem};
 use crate::read::{Id, Json};
 use crate::remits::proof::{payee_matches, time};
@@ -12,12 +14,14 @@ use crate::role::Caller;
 use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine as _;
+use domain::papers::FileKind;
 use domain::record::Permit;
 use domain::{Money, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
+use workflows::document::Brought;
 use workflows::remit::Paid;
 
 /// What the bank says.
@@ -77,13 +81,20 @@ pub(crate) async fn report(
         None => None,
     };
     let fields = Fields::check(permit.as_ref(), &body)?;
-    let voucher = fields.voucher.clone();
     let event = match permit {
         Some(permit) => event(&api, &caller, &remit, &permit, &body, fields).await?,
         None => returned(&api, &remit, fields.serial.ok_or(Error::Internal)?).await?,
     };
-    api.tell_with(&caller, &deed, remit.row.id, event, voucher).await?;
+    api.tell(&caller, &deed, remit.row.id, event).await?;
     accepted(&api, &caller, id).await
+}
+
+/// A voucher that came with the report: kept first, then on its way with it, where the provider takes any.
+async fn voucher(api: &Api, caller: &Caller, remit: &Known, pdf: Option<Vec<u8>>) -> Result<Option<Brought>, Error> {
+    let Some(pdf) = pdf else { return Ok(None) };
+    let file = keep_voucher(api, caller, remit.row.id, &pdf).await?.file;
+    let taken = api.engine().bounds(&remit.row.account, FileKind::BankVoucher).is_some();
+    Ok(taken.then(|| brought(api, caller, remit, file)))
 }
 
 /// What every report is answered with.
@@ -113,7 +124,8 @@ async fn event(
         PayoutOutcome::Paid => {
             let payee_ok = payee_matches(api, caller, remit, body.payee_bankcard_no.as_deref()).await?;
             let (amount, paid_at, bank_serial) = fields.proof.ok_or(Error::Internal)?;
-            let paid = Paid { permit, amount, paid_at, bank_serial, payee_ok, source: "api".into() };
+            let voucher = voucher(api, caller, remit, fields.voucher).await?;
+            let paid = Paid { permit, amount, paid_at, bank_serial, payee_ok, source: "api".into(), voucher };
             json!({"PaidReported": paid})
         }
         PayoutOutcome::Failed => json!({"FailedReported": {"permit": permit}}),
@@ -137,7 +149,7 @@ struct Fields {
     /// Complete where it is needed.
     proof: Option<(Money, Time, String)>,
     serial: Option<String>,
-    /// 回单: kept beside the report, byte for byte.
+    /// 回单: kept byte for byte, and brought to the provider.
     voucher: Option<Vec<u8>>,
 }
 

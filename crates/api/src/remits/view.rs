@@ -96,7 +96,7 @@ pub(crate) async fn view(api: &Api, remit: Known) -> Result<RemitView, Error> {
 
 fn shown(remit: Known, beside: Beside) -> RemitView {
     let Known { row, input, state } = remit;
-    let Beside { permit, evidence, decision, open_case } = beside;
+    let Beside { permit, evidence, decision, open_case, voucher } = beside;
     let levied_at = if let At::Levied { at } = &state.at { Some(*at) } else { None };
     RemitView {
         id: row.id,
@@ -117,7 +117,7 @@ fn shown(remit: Known, beside: Beside) -> RemitView {
             .filter(|decision| decision.next_step == NextStep::Continue)
             .map(|decision| decision.arising_time),
         levied_at,
-        voucher_state: None,
+        voucher_state: voucher,
         permit: permit.map(pay_permit),
         evidence: evidence.map(proof),
         decision: decision

@@ -1,5 +1,6 @@
 //! P30–P37: telling the provider.
 
+use crate::documents::pdf;
 use crate::world::*;
 use domain::Time;
 use engine::Driven;
@@ -172,7 +173,8 @@ pub(crate) async fn p36_paused_worker_sends_late(db: Db) -> World {
 
 /// What exists of it: a voucher comes with the report, whole and a PDF, or is refused.
 pub(crate) async fn p37_voucher_obligation_blocks_close(db: Db) -> World {
-    let w = World::new(db).await;
+    let w = World::with(db, |setup| setup.policy.voucher_days = Some(10)).await;
+    // Given a payment: what is no voucher is refused, and nothing of its report is kept.
     let (_, remit) = w.ready("A-1").await;
     let permit = w.permit(&remit).await;
     let payment = w.instruct(&permit).await.unwrap();
@@ -184,7 +186,38 @@ pub(crate) async fn p37_voucher_obligation_blocks_close(db: Db) -> World {
     assert_eq!(w.post(&path, report("bm8gcGRm")).await.expect(400).faults(), ["voucher_pdf: voucher_pdf"]);
     w.settle().await;
     assert_eq!(w.state(&remit).await, "permitted", "nothing of a report with a bad voucher is kept");
+    // When it comes with the report, twice, the provider has it once.
+    w.post(&path, report("JVBERi0xLjcKJSVFT0YK")).await.expect(202);
     w.post(&path, report("JVBERi0xLjcKJSVFT0YK")).await.expect(202);
     w.until_remit(&remit, "levied").await;
+    w.settle().await;
+    assert_eq!(w.remit(&remit).await["voucher_state"], "attached");
+    assert_eq!(w.ledger().documents.len(), 1);
+    // And what shows no payment is refused before anything is sent.
+    let order = w.asks_for(ask("A-2", 2)).await;
+    w.until_order(&order, "ready").await;
+    let late = w.remits(&order).await.remove(0);
+    let of = late.id.to_string();
+    let early = w.uploads("bank_voucher", ("remit", &of), &pdf("one")).await.expect(201).json();
+    let wanted = json!({ "document_ids": [early["id"]] });
+    assert_eq!(w.post("/v1/document-submissions", wanted.clone()).await.expect(409).json()["code"], "not_paid");
+    // One that did not come is owed, and after its day a person is asked for it.
+    w.pays(&late).await;
+    w.until_remit(&late, "levied").await;
+    assert_eq!(w.remit(&late).await["voucher_state"], "owed");
+    w.run(hours(240)).await;
+    assert_eq!(w.remit(&late).await["voucher_state"], "missing");
+    assert_eq!(w.cases().await, ["voucher_missing"]);
+    // One that the provider refuses does not meet the duty; the next one does.
+    w.provider_refuses(Operation::AddBankVoucher, "0002");
+    let refused = w.post("/v1/document-submissions", wanted).await.expect(201).json();
+    w.run(minutes(5)).await;
+    assert_eq!(w.submission_state(&refused).await, "rejected");
+    assert_eq!(w.remit(&late).await["voucher_state"], "missing");
+    let good = w.uploads("bank_voucher", ("remit", &of), &pdf("two")).await.expect(201).json();
+    w.post("/v1/document-submissions", json!({ "document_ids": [good["id"]] })).await.expect(201);
+    w.run(minutes(5)).await;
+    assert_eq!(w.remit(&late).await["voucher_state"], "attached");
+    assert!(w.cases().await.is_empty());
     w
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use simulator::{CallFault, Operation};
 
 /// A PDF of one empty page; `name` makes it another one.
-fn pdf(name: &str) -> Vec<u8> {
+pub(crate) fn pdf(name: &str) -> Vec<u8> {
     let objects = [
         "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
         "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(),
@@ -60,7 +60,7 @@ pub(crate) async fn p63_agreement_retry_duplicate_contract_id(db: Db) -> World {
 
 impl World {
     /// One file under its kind, and whose it is.
-    async fn uploads(&self, kind: &str, whose: (&str, &str), file: &[u8]) -> Answer {
+    pub(crate) async fn uploads(&self, kind: &str, whose: (&str, &str), file: &[u8]) -> Answer {
         let mut form = Vec::new();
         for (name, value) in [("kind", kind), whose] {
             let field = format!("--edge\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
@@ -73,7 +73,7 @@ impl World {
         self.office.bring("/v1/documents", "multipart/form-data; boundary=edge", form).await
     }
 
-    async fn submission_state(&self, submission: &Value) -> String {
+    pub(crate) async fn submission_state(&self, submission: &Value) -> String {
         let shown = self.get(&format!("/v1/document-submissions/{}", text(&submission["id"]))).await.expect(200).json();
         text(&shown["state"]).to_owned()
     }

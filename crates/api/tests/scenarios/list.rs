@@ -75,8 +75,8 @@ scenarios! {
     P34 confirming::p34_close_notice_races_continue "a notice during CONTINUE flips nothing; the CLOSE after it is a person's";
     P35 confirming::p35_confirm_lands_after_72h "past D the live word decides, with a case beside it";
     P36 confirming::p36_paused_worker_sends_late "a worker that was paused sends nothing when it wakes";
-    P37 confirming::p37_voucher_obligation_blocks_close "a voucher that comes with the report is kept with it, or refused"
-        later "documents: the obligation with its due date, the upload, and the month that it keeps open";
+    P37 confirming::p37_voucher_obligation_blocks_close "a payment owes its voucher by a day: attached with the report or after it, asked for when late or refused"
+        later "reconciliation: the month that it keeps open";
     P38 callbacks::p38_crash_between_ack_and_commit "durable first, acknowledged then; what was acknowledged survives the process";
     P39 callbacks::p39_concurrent_duplicate_callbacks "copies at once are one letter, and one effect";
     P40 callbacks::p40_callback_before_create_response "a result before its CREATE's answer finds its order; a stranger's is kept and told";

@@ -1,6 +1,7 @@
 //! Progress while the hours pass, and the closing table.
 
 use super::office::Batch;
+use super::papers::Card;
 use super::stack::Stack;
 use super::truth::{self, Comparison, yuan};
 use crate::client::Output;
@@ -9,7 +10,8 @@ use anyhow::{Context, Result};
 use domain::Time;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use simulator::{Operation, fingerprint};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 use store::Finding;
@@ -93,6 +95,7 @@ pub(super) struct Report {
     sum: String,
     errors: Vec<Value>,
     sign_ups: BTreeMap<String, usize>,
+    papers: BTreeMap<String, usize>,
     orders: BTreeMap<String, usize>,
     remits: BTreeMap<String, usize>,
     cases: BTreeMap<String, usize>,
@@ -107,10 +110,11 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) async fn take(stack: &Stack, batch: &Batch) -> Result<Self> {
+    pub(super) async fn take(stack: &Stack, batch: &Batch, cards: &[Card]) -> Result<Self> {
         let orders = stack.office.all("/v1/orders").await?;
         let sign_ups = stack.office.all("/v1/sign-ups").await?;
         let cases = stack.office.all("/v1/cases?state=open").await?;
+        let papers = stack.office.all("/v1/document-submissions").await?;
         let truth = stack.sim.sim.lock().map_err(|_| anyhow::anyhow!("the simulator broke"))?.ledger();
         let remits: Vec<&Value> =
             orders.iter().flat_map(|order| order["remits"].as_array().into_iter().flatten()).collect();
@@ -139,11 +143,14 @@ impl Report {
             .collect();
         let mut ledgers = truth::compare(&orders, &truth)?;
         truth::signatures_agree(&sign_ups, &truth, &mut ledgers);
+        truth::papers_agree(Operation::UploadIdCardImage, &known_cards(cards, &papers), &truth, &mut ledgers);
+        truth::papers_agree(Operation::AddBankVoucher, &known_vouchers(&remits), &truth, &mut ledgers);
         Ok(Self {
             batch: batch.id.clone(),
             count: batch.count,
             sum: batch.sum.clone(),
             errors: batch.errors.clone(),
+            papers: tally(papers.iter().map(|paper| &paper["state"])),
             sign_ups: tally(sign_ups.iter().map(|sign_up| &sign_up["state"])),
             orders: tally(orders.iter().map(|order| &order["state"])),
             remits: tally(remits.iter().map(|remit| &remit["state"])),
@@ -185,8 +192,9 @@ impl Report {
         println!("\n{}", self.table());
         self.explained.iter().for_each(|line| println!("  case {line}"));
         println!(
-            "ledgers: {} signatures, {} orders, {} remits; the bank paid {}, evidenced {}; {} differences",
+            "ledgers: {} signatures, {} papers, {} orders, {} remits; the bank paid {}, evidenced {}; {} differences",
             self.ledgers.signatures,
+            self.ledgers.papers,
             self.ledgers.orders,
             self.ledgers.remits,
             yuan(self.ledgers.paid),
@@ -211,6 +219,7 @@ impl Report {
         let mut rows = Vec::new();
         let kinds = [
             ("sign-ups", &self.sign_ups),
+            ("papers", &self.papers),
             ("orders", &self.orders),
             ("remits", &self.remits),
             ("open cases", &self.cases),
@@ -230,12 +239,25 @@ impl Report {
     fn json(&self) -> Value {
         json!({
             "batch": {"id": self.batch, "count": self.count, "sum": self.sum, "errors": self.errors},
-            "sign_ups": self.sign_ups, "orders": self.orders, "remits": self.remits, "cases": self.cases, "explained": self.explained,
+            "sign_ups": self.sign_ups, "papers": self.papers, "orders": self.orders, "remits": self.remits, "cases": self.cases, "explained": self.explained,
             "unexplained": self.unexplained, "rejected": self.rejected,
-            "ledgers": {"signatures": self.ledgers.signatures, "orders": self.ledgers.orders, "remits": self.ledgers.remits, "paid": yuan(self.ledgers.paid), "evidenced": yuan(self.ledgers.evidenced), "differences": self.ledgers.differences},
+            "ledgers": {"signatures": self.ledgers.signatures, "papers": self.ledgers.papers, "orders": self.ledgers.orders, "remits": self.ledgers.remits, "paid": yuan(self.ledgers.paid), "evidenced": yuan(self.ledgers.evidenced), "differences": self.ledgers.differences},
             "audits": self.audits, "limbo": self.limbo, "good": self.good(),
         })
     }
+}
+
+/// Each person's card by the name that the provider's ledger gives it, and whether it is verified with us.
+fn known_cards(cards: &[Card], papers: &[Value]) -> Vec<(String, bool)> {
+    let verified: BTreeSet<&str> =
+        papers.iter().filter(|paper| paper["state"] == "verified").filter_map(|paper| paper["id"].as_str()).collect();
+    cards.iter().map(|card| (fingerprint(&card.id_card), verified.contains(card.submission.as_str()))).collect()
+}
+
+/// Each remit by the provider's number, and whether its voucher is attached with us.
+fn known_vouchers(remits: &[&Value]) -> Vec<(String, bool)> {
+    let number = |remit: &Value| remit["provider_order_id"].as_str().unwrap_or_default().to_owned();
+    remits.iter().map(|remit| (number(remit), remit["voucher_state"] == "attached")).collect()
 }
 
 /// An order without remits that is neither rejected nor cancelled, and about which no open case asks.

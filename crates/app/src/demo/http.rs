@@ -1,6 +1,7 @@
 //! Plain JSON over HTTP, as any outside program would speak to levee and to the bank.
 
 use anyhow::{Context, Result, bail};
+use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -76,6 +77,16 @@ impl Http {
         Ok(answer)
     }
 
+    /// Uploads one file, and whose it is.
+    pub(crate) async fn upload(&self, kind: &str, whose: (&'static str, &str), file: Vec<u8>) -> Result<(u16, Value)> {
+        let form = Form::new()
+            .text("kind", kind.to_owned())
+            .text(whose.0, whose.1.to_owned())
+            .part("file", Part::bytes(file).file_name("scan"));
+        let request = self.client.post(format!("{}/v1/documents", self.base)).timeout(TIMEOUT).multipart(form);
+        self.answer(request).await
+    }
+
     pub(crate) async fn send(
         &self,
         method: reqwest::Method,
@@ -100,13 +111,17 @@ impl Http {
             .header("content-type", content_type)
             .timeout(TIMEOUT)
             .body(body);
-        if let Some(key) = &self.key {
-            request = request.bearer_auth(key);
-        }
         if let Some(key) = idempotency_key {
             request = request.header("idempotency-key", key);
         }
-        let mut answer = request.send().await.with_context(|| format!("reach {}{path}", self.base))?;
+        self.answer(request).await
+    }
+
+    async fn answer(&self, mut request: reqwest::RequestBuilder) -> Result<(u16, Value)> {
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key);
+        }
+        let mut answer = request.send().await.with_context(|| format!("reach {}", self.base))?;
         let status = answer.status().as_u16();
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.context("read the answer")? {

@@ -27,7 +27,7 @@ pub(super) async fn run(
         desk.round().await?;
         let now = stack.clock.now();
         progress.at(stack, now, payer.paid).await?;
-        if now >= horizon + TAIL || (now >= horizon && settled(stack).await? && desk.follow_up().await? == 0) {
+        if now >= horizon + TAIL || (now >= horizon && settled(stack).await? && desk.close().await? == 0) {
             return Ok(());
         }
         let next = next_due(stack, payer.next().min(desk.next())).await?;
@@ -60,7 +60,7 @@ async fn next_due(stack: &Stack, people: Time) -> Result<Option<Time>> {
 async fn settled(stack: &Stack) -> Result<bool> {
     let counts = stack.running.engine.store.counts().await.context("count the instances")?;
     let resting = workflows::book::resting();
-    let waits = |state: &str| matches!(state, "needs_operator" | "contradicted" | "gated" | "ready");
+    let waits = |state: &str| matches!(state, "needs_operator" | "contradicted" | "gated" | "ready" | "owed");
     Ok(counts.iter().all(|count| {
         count.count == 0
             || waits(&count.state)

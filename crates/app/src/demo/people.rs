@@ -3,6 +3,7 @@
 
 use super::closing::Progress;
 use super::http::Http;
+use super::papers;
 use super::stack::Stack;
 use anyhow::{Context, Result, bail};
 use domain::{Clock, Time};
@@ -30,8 +31,7 @@ const LOOK: Duration = Duration::from_secs(3600);
 impl Desk {
     /// Invites the people of a payday file.
     pub(super) async fn invite(stack: &Stack, office: Http, file: &[u8], progress: &Progress) -> Result<Self> {
-        let mut people = csv::Reader::from_reader(file);
-        let rows: Vec<Row> = people.deserialize().collect::<Result<_, _>>().context("read the payday file")?;
+        let rows = rows(file)?;
         let invited = rows.iter().enumerate().filter(|(place, _)| place % FORGOTTEN != FORGOTTEN - 1);
         let items: Vec<Value> = invited.map(|(_, row)| row.invitation()).collect();
         let (mut created, mut refused) = (0, 0);
@@ -58,6 +58,11 @@ impl Desk {
             self.follow_up().await?;
         }
         Ok(())
+    }
+
+    /// At the end: the last invitations, and the vouchers that the payer has left out. How much there was to do.
+    pub(super) async fn close(&mut self) -> Result<usize> {
+        Ok(self.follow_up().await? + papers::bring_owed(&self.office).await?)
     }
 
     /// Invites again whoever has not signed within a day, and gives up who was invited twice: his orders are cancelled. How many that
@@ -92,11 +97,16 @@ impl Desk {
     }
 }
 
+/// The people of a payday file.
+pub(super) fn rows(file: &[u8]) -> Result<Vec<Row>> {
+    csv::Reader::from_reader(file).into_deserialize().collect::<Result<_, _>>().context("read the payday file")
+}
+
 /// What a payday file says of a person.
 #[derive(serde::Deserialize)]
-struct Row {
+pub(super) struct Row {
     name: String,
-    id_card: String,
+    pub(super) id_card: String,
     cellphone: String,
     bankcard_no: String,
     tax_agent_parent_id: String,
@@ -104,12 +114,16 @@ struct Row {
 }
 
 impl Row {
+    pub(super) fn person(&self) -> Value {
+        json!({
+            "name": self.name, "id_card": self.id_card, "cellphone": self.cellphone, "bankcard_no": self.bankcard_no,
+        })
+    }
+
     fn invitation(&self) -> Value {
         json!({
             "kind": CONTRACT,
-            "person": {
-                "name": self.name, "id_card": self.id_card, "cellphone": self.cellphone, "bankcard_no": self.bankcard_no,
-            },
+            "person": self.person(),
             "tax_agent_parent_id": self.tax_agent_parent_id,
             "credit_code": self.credit_code,
         })

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use domain::Money;
 use serde_json::Value;
-use simulator::{CallFault, Ended, Ledger, PaymentStatus};
+use simulator::{CallFault, Ended, Ledger, Operation, PaymentStatus};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the comparison found.
@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Comparison {
     /// Of people, at the provider.
     pub(crate) signatures: usize,
+    /// Pictures and vouchers that the provider has.
+    pub(crate) papers: usize,
     pub(crate) orders: usize,
     pub(crate) remits: usize,
     pub(crate) paid: i64,
@@ -54,6 +56,28 @@ pub(crate) fn signatures_agree(sign_ups: &[Value], truth: &Ledger, found: &mut C
                 .differences
                 .push(format!("sign-up {} is {}, at the provider signed: {there}", sign_up["id"], sign_up["state"]));
         }
+    }
+}
+
+/// A paper that is with the provider, by the interface it came by and whom or what it is of, is one that we know to be there, and no
+/// other: `ours` says so of each that we have brought.
+pub(crate) fn papers_agree(operation: Operation, ours: &[(String, bool)], truth: &Ledger, found: &mut Comparison) {
+    let there: BTreeSet<&str> = truth
+        .documents
+        .iter()
+        .filter(|document| document.operation == operation.name())
+        .map(|document| document.id.as_str())
+        .collect();
+    found.papers += there.len();
+    for (id, known) in ours {
+        let there = there.contains(id.as_str());
+        if there != *known {
+            let word = operation.name();
+            found.differences.push(format!("{word} of {id}: with us {known}, at the provider {there}"));
+        }
+    }
+    for stranger in there.iter().filter(|there| !ours.iter().any(|(id, _)| id == *there)) {
+        found.differences.push(format!("the provider has a paper of {stranger} that we did not bring"));
     }
 }
 

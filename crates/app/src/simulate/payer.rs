@@ -340,7 +340,15 @@ fn heard(world: &mut World, id: Uuid, reply: BankReply, polls: u32) -> Result<()
 
 fn paid(permit: Uuid, payment: &Payment) -> Result<Value> {
     let (paid_at, bank_serial) = (payment.paid_at.context("paid at")?, payment.bank_serial.clone().context("serial")?);
-    let paid = Paid { permit, amount: payment.amount, paid_at, bank_serial, payee_ok: true, source: "api".into() };
+    let paid = Paid {
+        permit,
+        amount: payment.amount,
+        paid_at,
+        bank_serial,
+        payee_ok: true,
+        source: "api".into(),
+        voucher: None,
+    };
     Ok(json!({"PaidReported": paid}))
 }
 

@@ -3,8 +3,9 @@
 use crate::fault::{Belief, Far, Fault, Truth, Wire};
 use crate::world::{ACCOUNT, NEXT, PATIENT, World};
 use crate::{Outcome, Wrong, told};
-use domain::levy::{Asked, Customer, TaxMode, Terms};
-use domain::{BankCard, Cellphone, IdCard, InstanceId, Money, Person, PersonName, Time};
+use domain::levy::{Asked, Customer, Hint, TaxMode, Terms};
+use domain::papers::{Contract as Agreement, FileRef, Paper, PaperSeen};
+use domain::{BankCard, Cellphone, IdCard, InstanceId, Money, Person, PersonName, RequestId, Time};
 use engine::{Ask, Engine, Limits, New, Rules};
 use providers::Transport;
 use serde_json::{Value, json};
@@ -13,9 +14,10 @@ use simulator::switches::{DuplicateRequest, Repeat};
 use simulator::{CallFault, OladingScript, Sim};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use store::{Filter, Post, Store, Submitted, Target};
+use store::{Filter, NewBlob, Post, Store, Submitted, Target};
 use uuid::Uuid;
 use workflows::Policy;
+use workflows::document::{self, Brought, Document};
 use workflows::levy_order::{Input, Order};
 use workflows::sign_up::{self, Contract, SignUp};
 
@@ -37,6 +39,12 @@ pub(crate) enum Way {
     Invited,
     /// Invited without one.
     SignedUp,
+    /// An agreement is brought, which a callback alone confirms.
+    Agreed,
+    /// Both sides of a card are brought, which a query shows.
+    Pictured,
+    /// A video of the face is brought, and answered at once.
+    Filmed,
 }
 
 impl Way {
@@ -44,13 +52,19 @@ impl Way {
     pub(crate) fn signs(self) -> bool {
         matches!(self, Way::Invited | Way::SignedUp)
     }
+
+    /// A paper: its identical repeat is harmless, so that it is never refused as one.
+    pub(crate) fn brings(self) -> bool {
+        matches!(self, Way::Agreed | Way::Pictured | Way::Filmed)
+    }
 }
 
 /// How a life went, as far as it must not depend on the fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Life {
-    /// The order's, or the sign-up's.
+    /// The order's, the sign-up's, or the paper's.
     state: String,
+    /// Its remits', and their vouchers'.
     remits: Vec<String>,
     /// Their kinds: a person is asked for nothing.
     cases: Vec<String>,
@@ -186,6 +200,9 @@ impl Office {
         if way.signs() {
             return self.sign_up(key, way, from).await;
         }
+        if way.brings() {
+            return self.paper(key, way, from).await;
+        }
         let order = self.submit(key).await;
         self.until(order, "ready").await?;
         self.world.caught_up();
@@ -193,8 +210,12 @@ impl Office {
         let remits: Vec<InstanceId> = self.store.list(remits).await.unwrap().iter().map(|row| row.id).collect();
         for remit in remits.clone() {
             match way {
-                Way::Levied => self.pay(remit).await?,
-                Way::Invited | Way::SignedUp => {}
+                Way::Levied => {
+                    let (business_key, request_id) = (format!("voucher/{key}"), self.request_id("voucher", key));
+                    let voucher = Brought { business_key, request_id, file: self.file(b"%PDF-1.4").await };
+                    self.pay(remit, &voucher).await?;
+                }
+                Way::Invited | Way::SignedUp | Way::Agreed | Way::Pictured | Way::Filmed => {}
                 Way::Cancelled => self.post(remit, json!({ "CancelAsked": { "by": "somebody" } })).await,
             }
         }
@@ -202,6 +223,12 @@ impl Office {
         let mut ends = Vec::new();
         for remit in remits {
             ends.push(self.state(remit).await);
+            let vouchers =
+                Filter { workflow: Some("document".into()), parent: Some(remit), limit: 1, ..Filter::default() };
+            for voucher in self.store.list(vouchers).await.unwrap() {
+                self.until(voucher.id, "verified").await?;
+                ends.push("verified".to_owned());
+            }
         }
         self.life(order, ends, from).await
     }
@@ -216,7 +243,7 @@ impl Office {
     async fn sign_up(&mut self, key: &'static str, way: Way, from: usize) -> Result<Life, Wrong> {
         let contract = match way {
             Way::Invited => Contract::SyncSign { request_id: self.store.derive_request_id(TENANT, key) },
-            Way::SignedUp | Way::Levied | Way::Cancelled => {
+            Way::SignedUp | Way::Levied | Way::Cancelled | Way::Agreed | Way::Pictured | Way::Filmed => {
                 Contract::SignUp { credit_code: Some("91110000MA00000000".into()), customer_id: None }
             }
         };
@@ -239,8 +266,52 @@ impl Office {
         Err(Wrong::Not(format!("it never ended, but is {}", self.state(id).await)))
     }
 
+    async fn paper(&mut self, key: &'static str, way: Way, from: usize) -> Result<Life, Wrong> {
+        let person = if key == "pay-1" { self.person } else { self.store.put_person(TENANT, &other()).await.unwrap() };
+        let paper = match way {
+            Way::Agreed => Paper::Agreement {
+                contract_id: format!("C-{key}"),
+                contract: Agreement::Empower { party: "1001".into() },
+                file: self.file(b"%PDF-1.4").await,
+            },
+            Way::Pictured => Paper::IdCard { front: self.file(b"front").await, back: self.file(b"back").await },
+            Way::Filmed | Way::Levied | Way::Cancelled | Way::Invited | Way::SignedUp => {
+                Paper::Face { video: true, file: self.file(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom").await }
+            }
+        };
+        let request_id = self.request_id("paper", key);
+        let judged = json!({ "Hinted": Hint::PaperJudged { request_id: request_id.clone(), seen: PaperSeen::Good } });
+        let address = Some(format!("{ACCOUNT}/{request_id}"));
+        let input = document::Input { request_id, person: Some(person), paper, renewal: false, owed: None };
+        let state = Document::begin(self.world.clock.now());
+        let id = self.start("document", key, address, person, json!(input), json!(state)).await;
+        for _ in 0..STEPS {
+            self.tick().await;
+            if way == Way::Agreed && self.world.stored("UPLOAD_TAXPAYER_AGREEMENT", from) {
+                self.post(id, judged.clone()).await;
+            }
+            if matches!(self.state(id).await.as_str(), "verified" | "rejected") {
+                return self.life(id, Vec::new(), from).await;
+            }
+        }
+        Err(Wrong::Not(format!("it never ended, but is {}", self.state(id).await)))
+    }
+
+    fn request_id(&self, what: &str, key: &str) -> RequestId {
+        self.store.derive_request_id(TENANT, &format!("{what}/{key}"))
+    }
+
+    async fn file(&self, content: &[u8]) -> FileRef {
+        let (at, most) = (self.world.clock.now(), 1 << 20);
+        let new = NewBlob { media: "document".into(), class: "test".into(), keep_until: None, most, at };
+        let mut writer = self.store.blob_writer(TENANT, new).await.unwrap();
+        writer.write(content).await.unwrap();
+        let blob = writer.finish().await.unwrap();
+        FileRef { blob: blob.id, sha256: blob.sha256, bytes: blob.size }
+    }
+
     /// What a payer does: ask until there is a word, pay, report.
-    async fn pay(&mut self, remit: InstanceId) -> Outcome {
+    async fn pay(&mut self, remit: InstanceId, voucher: &Brought) -> Outcome {
         let mut letter = 0;
         for _ in 0..STEPS {
             let dedupe = format!("permit/{letter}");
@@ -251,7 +322,7 @@ impl Office {
                     let (permit, amount) = (&answer["granted"]["permit_id"], &answer["granted"]["amount"]);
                     let paid = json!({
                         "permit": permit, "amount": amount, "paid_at": self.world.clock.now(), "bank_serial": "1", "payee_ok": true,
-                        "source": "api"
+                        "source": "api", "voucher": voucher
                     });
                     self.post(remit, json!({ "PaidReported": paid })).await;
                     return Ok(());

@@ -69,7 +69,7 @@ async fn every_operation_under_every_fault_believes_only_what_it_can_know() {
 async fn every_life_ends_as_it_would_have_ended_whichever_call_meets_whichever_fault() {
     let transport = Transport::http().unwrap();
     let (mut columns, mut driven) = (Vec::new(), BTreeSet::new());
-    for way in [Way::Levied, Way::Cancelled, Way::Invited, Way::SignedUp] {
+    for way in [Way::Levied, Way::Cancelled, Way::Invited, Way::SignedUp, Way::Agreed, Way::Pictured, Way::Filmed] {
         let (life, moments) = life::undisturbed(&transport, way).await;
         driven.extend(moments.iter().map(|moment| moment.operation.clone()));
         columns.extend(moments.into_iter().map(|moment| (way, life.clone(), moment)));
@@ -87,7 +87,8 @@ async fn every_life_ends_as_it_would_have_ended_whichever_call_meets_whichever_f
     };
     let cells = FAULTS.iter().enumerate().flat_map(|(row, fault)| {
         let fits = |way: Way, moment: &Moment| {
-            fault.fits_a_life(asks(&moment.operation)) && !(fault.far == Far::Duplicate && way.signs())
+            fault.fits_a_life(asks(&moment.operation))
+                && !(fault.far == Far::Duplicate && (way.signs() || way.brings()))
         };
         let fitting = columns.iter().enumerate().filter(|(_, (way, _, moment))| fits(*way, moment));
         fitting.map(move |(column, _)| (row, column, *fault)).collect::<Vec<_>>()

@@ -5,7 +5,7 @@ use crate::olading;
 use crate::proxy::{Plan, Proxy};
 use domain::{Clock, Time};
 use providers::{AccountConfig, Providers, Transport};
-use simulator::ledger::CallLine;
+use simulator::ledger::{CallLine, Effect};
 use simulator::{Config, OladingScript, Running, Sim, Span, Switches, Timings};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -90,6 +90,13 @@ impl World {
         let mut sim = self.sim.sim.lock().unwrap();
         let switches = Switches { query_lag_seconds: 0, ..sim.config().switches.clone() };
         sim.set_switches(switches);
+    }
+
+    /// Whether one of these calls has left a paper there, ten minutes ago or more.
+    pub(crate) fn stored(&self, operation: &str, from: usize) -> bool {
+        let before = self.clock.now() - Duration::from_secs(600);
+        let kept = |line: &CallLine| line.operation == operation && line.effect == Effect::Accepted && line.at < before;
+        self.calls(from).iter().any(kept)
     }
 
     /// The far side's ledger of calls, from one on.

@@ -100,11 +100,25 @@ impl Sim {
     /// The answer of the two uploads that are judged at once.
     fn stored(&mut self, call: &Call, key_field: &str, subject: &str, good: bool, file: &[u8]) -> Outcome {
         let status = if good { "SUCCESS" } else { "FALSE" };
-        if good {
+        // The identical repeat is harmless (safety.md §15.14).
+        let effect = match good {
+            true if self.has(call, subject, file) => Effect::Duplicate,
+            true => Effect::Accepted,
+            false => Effect::Refused,
+        };
+        if effect == Effect::Accepted {
             self.keep(call, subject, status, file);
         }
-        let effect = if good { Effect::Accepted } else { Effect::Refused };
         Ok(Done { data: json!({ key_field: call.id, "status": status }), effect })
+    }
+
+    fn has(&self, call: &Call, id: &str, file: &[u8]) -> bool {
+        let (operation, digest) = (call.operation.name(), sha256(file));
+        let same = |known: &DocumentTruth| {
+            (&known.client, known.operation.as_str(), known.id.as_str()) == (&call.client, operation, id)
+                && known.sha256 == digest
+        };
+        self.book.documents.iter().any(same)
     }
 
     fn keep(&mut self, call: &Call, id: &str, status: &str, file: &[u8]) {

@@ -64,6 +64,8 @@ impl World {
     pub(crate) fn beside(&self, remits: &[InstanceId]) -> Result<Vec<Beside>> {
         let of = |remit: &InstanceId| -> Result<Beside> {
             let open = self.cases.iter().rev().find(|(_, case)| case.instance == *remit && case.state != "resolved");
+            let mut children = self.children_of(&[*remit])?.into_iter();
+            let voucher = children.rfind(|child| child.workflow == "voucher");
             Ok(Beside {
                 permit: self.permits(*remit)?.pop().map(|row| row.permit),
                 evidence: self
@@ -73,6 +75,7 @@ impl World {
                     .map(|row| row.evidence),
                 decision: self.decision(*remit)?,
                 open_case: open.map(|(id, _)| *id),
+                voucher: voucher.map(|voucher| voucher.state_name),
             })
         };
         remits.iter().map(of).collect()
