@@ -17,6 +17,7 @@ mod idempotency;
 mod read;
 mod page;
 mod listing;
+mod table;
 mod problem;
 mod server;
 mod orders;

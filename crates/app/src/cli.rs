@@ -57,6 +57,9 @@ pub(crate) enum Command {
     /// Invitations to sign (签约), through the admin API.
     #[command(subcommand)]
     SignUp(client::SignUp),
+    /// Documents of people and payments (资料), through the admin API.
+    #[command(subcommand)]
+    Document(client::Document),
     /// Cases, through the admin API.
     #[command(subcommand)]
     Case(client::Case),
@@ -109,6 +112,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Batch(batch) => batch.run(&client::Remote::from_environment()?, &output).await,
         Command::Remit(remit) => remit.run(&client::Remote::from_environment()?, &output).await,
         Command::SignUp(sign_up) => sign_up.run(&client::Remote::from_environment()?, &output).await,
+        Command::Document(document) => document.run(&client::Remote::from_environment()?, &output).await,
         Command::Case(case) => case.run(&client::Remote::from_environment()?, &output).await,
         Command::Key(key) => key.run(&client::Remote::from_environment()?, &output).await,
         Command::Workflow(workflow) => workflow.run(&output),

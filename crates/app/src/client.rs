@@ -1,4 +1,4 @@
-//! Clients of the admin API: orders, batches, remits, sign-ups, cases, keys (contract.md, Commands).
+//! Clients of the admin API: orders, batches, remits, sign-ups, documents, cases, keys (contract.md, Commands).
 //!
 //! Every POST carries an Idempotency-Key, so that asking again after a lost answer does nothing twice. `--json` prints the server's
 //! answer unchanged.
@@ -9,15 +9,17 @@ mod watch;
 mod batch;
 mod remit;
 mod sign_up;
+mod document;
 mod case;
 mod key;
 
 pub(crate) use batch::Batch;
 pub(crate) use case::Case;
+pub(crate) use document::Document;
 pub(crate) use key::Key;
 pub(crate) use order::Order;
 pub(crate) use remit::Remit;
-pub(crate) use remote::{Answer, Body, Refused, Remote};
+pub(crate) use remote::{Answer, Body, Refused, Remote, Whose};
 pub(crate) use sign_up::SignUp;
 
 use crate::show::{self, Column, Style};

@@ -1,11 +1,12 @@
 //! Judging an upload's rows: each good one becomes an order to be, each wrong one names its field and remedy.
 
 use crate::api::Api;
-use crate::batches::table::Line;
 use crate::orders;
+use crate::orders::body::OrderBody;
 use crate::orders::draft::Draft;
 use crate::problem::{Error, FieldError};
 use crate::role::Caller;
+use crate::table::Line;
 use domain::{InstanceId, Money, Person};
 use engine::New;
 use std::collections::HashMap;
@@ -28,9 +29,9 @@ pub(crate) struct Tally {
 }
 
 /// Everything that can be told without the database. `csv`: fields are columns there.
-pub(crate) fn judge(api: &Api, tenant: &str, lines: Vec<Line>, csv: bool) -> Vec<Judged> {
+pub(crate) fn judge(api: &Api, tenant: &str, lines: Vec<Line<OrderBody>>, csv: bool) -> Vec<Judged> {
     let mut seen: HashMap<String, (i64, String)> = HashMap::new();
-    let one = |line: Line| {
+    let one = |line: Line<OrderBody>| {
         let draft =
             line.body.map_err(|fault| vec![fault]).and_then(|body| check(api, tenant, &body)).and_then(|draft| {
                 let hash = draft.content_hash(api, tenant, None);

@@ -2,22 +2,24 @@
 
 use crate::api::Api;
 use crate::problem::{Error, FieldError, Problem};
-use crate::read::Json;
+use crate::read::{Params, media_type, parse};
 use crate::role::Caller;
 use crate::sign_ups::draft::{Draft, SignUpBody};
 use crate::sign_ups::view::{SignUpView, view};
-use crate::sign_ups::{Known, WORKFLOW};
+use crate::sign_ups::{Known, WORKFLOW, table};
+use crate::table::Line;
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::InstanceId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::{NewInstance, Submitted};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// Most sign-ups of one call.
-const MOST: usize = 10_000;
+pub(crate) const MOST: usize = 10_000;
 /// Started in one transaction.
 const CHUNK: usize = 500;
 
@@ -52,8 +54,8 @@ pub(crate) struct Taken {
 /// What became of one of many.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct TakenItem {
-    /// From 1.
-    pub(crate) row: usize,
+    /// From 1; in a spreadsheet, whose header is row 1, from 2.
+    pub(crate) row: i64,
     #[schema(value_type = Option<uuid::Uuid>)]
     pub(crate) id: Option<InstanceId>,
     /// 201, 200, 400 or 409, as it would have been answered alone.
@@ -61,21 +63,44 @@ pub(crate) struct TakenItem {
     pub(crate) errors: Vec<FieldError>,
 }
 
-/// Invite a person to sign, or many with `items`. The same person, counterparty and kind with the same content answers the sign-up
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct How {
+    /// Of a spreadsheet's rows that say none: `sync_sign` or `sign_up`.
+    pub(crate) kind: Option<String>,
+}
+
+/// Invite a person to sign, or many with `items` or as `text/csv` with a header row (a payday file will do). The same person, counterparty and kind with the same content answers the sign-up
 /// there is.
-#[utoipa::path(post, path = "/v1/sign-ups", tag = "sign-ups", request_body = Asked, responses(
+#[utoipa::path(post, path = "/v1/sign-ups", tag = "sign-ups", params(How),
+    request_body(content((Asked = "application/json"), (String = "text/csv"))), responses(
     (status = 201, description = "created", body = SignUpView),
     (status = 200, description = "it exists with the same content; or what became of many", body = Taken),
     (status = 400, body = Problem), (status = 409, description = "it exists with other content", body = Problem)))]
 pub(crate) async fn create(
     State(api): State<Api>,
     caller: Caller,
-    Json(asked): Json<Asked>,
+    headers: HeaderMap,
+    Params(how): Params<How>,
+    bytes: Bytes,
 ) -> Result<Response, Error> {
-    match asked {
-        Asked::One(body) => Ok(one(&api, &caller, &body).await?.into_response()),
-        Asked::Many(Many { items }) => Ok(axum::Json(many(&api, &caller, items).await?).into_response()),
+    let lines = match media_type(&headers).as_deref() {
+        Some("text/csv") => table::csv(&bytes, how.kind.as_deref())?,
+        Some("application/json") => match parse(&bytes)? {
+            Asked::One(body) => return Ok(one(&api, &caller, &body).await?.into_response()),
+            Asked::Many(Many { items }) => numbered(items)?,
+        },
+        Some(_) | None => return Err(Error::MediaType("the body as application/json or text/csv")),
+    };
+    Ok(axum::Json(many(&api, &caller, lines).await?).into_response())
+}
+
+fn numbered(items: Vec<SignUpBody>) -> Result<Vec<Line<SignUpBody>>, Error> {
+    if items.is_empty() || items.len() > MOST {
+        return Err(Error::field("items", "items_count", "give 1 to 10,000 items", "items 应有 1 至 10000 条"));
     }
+    Ok(items.into_iter().zip(1..).map(|(body, row)| Line { row, body: Ok(body) }).collect())
 }
 
 async fn one(api: &Api, caller: &Caller, body: &SignUpBody) -> Result<(StatusCode, axum::Json<SignUpView>), Error> {
@@ -97,15 +122,12 @@ fn differs(id: InstanceId) -> Error {
     )
 }
 
-async fn many(api: &Api, caller: &Caller, bodies: Vec<SignUpBody>) -> Result<Taken, Error> {
-    if bodies.is_empty() || bodies.len() > MOST {
-        return Err(Error::field("items", "items_count", "give 1 to 10,000 items", "items 应有 1 至 10000 条"));
-    }
+async fn many(api: &Api, caller: &Caller, lines: Vec<Line<SignUpBody>>) -> Result<Taken, Error> {
     let mut items: Vec<TakenItem> =
-        (1..=bodies.len()).map(|row| TakenItem { row, id: None, status: 400, errors: Vec::new() }).collect();
+        lines.iter().map(|line| TakenItem { row: line.row, id: None, status: 400, errors: Vec::new() }).collect();
     let mut good: BTreeMap<usize, Draft> = BTreeMap::new();
-    for (place, body) in bodies.iter().enumerate() {
-        match Draft::check(api, &caller.tenant, body) {
+    for (place, line) in lines.into_iter().enumerate() {
+        match line.body.map_err(|error| vec![error]).and_then(|body| Draft::check(api, &caller.tenant, &body)) {
             Ok(draft) => drop(good.insert(place, draft)),
             Err(errors) => items[place].errors = errors,
         }

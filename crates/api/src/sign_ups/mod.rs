@@ -4,6 +4,7 @@ pub(crate) mod draft;
 pub(crate) mod view;
 pub(crate) mod create;
 pub(crate) mod list;
+pub(crate) mod table;
 pub(crate) mod get;
 pub(crate) mod invite_again;
 

@@ -118,3 +118,20 @@ async fn what_is_no_upload_is_refused() {
     let big = vec![b'x'; 16 * 1024 * 1024 + 1];
     assert_eq!(upload(&world, "/v1/batches", big).await.expect(413).code(), "too_large");
 }
+
+#[tokio::test]
+async fn a_payday_file_invites_its_people() {
+    let world = World::new().await;
+    let text = HEAD.to_owned() + &row("B-1", 1) + "\n" + &row("B-2", 2).replace("13", "x") + &row("B-3", 1);
+    let (gb, _, _) = GB18030.encode(&text);
+    let invited = upload(&world, "/v1/sign-ups?kind=sync_sign", gb.into_owned()).await.expect(200).json();
+    let counts = ["created", "known", "refused"].map(|count| invited[count].as_u64().unwrap());
+    assert_eq!(counts, [1, 1, 1], "{invited}");
+    let rows: Vec<i64> =
+        invited["items"].as_array().unwrap().iter().map(|item| item["row"].as_i64().unwrap()).collect();
+    assert_eq!(rows, [2, 4, 5], "as a spreadsheet counts");
+    let unkind = upload(&world, "/v1/sign-ups", text.clone().into_bytes()).await.expect(200).json();
+    assert_eq!(unkind["items"][0]["errors"][0]["field"], "kind", "{unkind}");
+    let unknown = upload(&world, "/v1/sign-ups?kind=sync_sign", text.replace("id_card,", "idcard,").into_bytes()).await;
+    assert_eq!(unknown.expect(400).faults(), ["idcard: unknown_column", "id_card: missing_column"]);
+}

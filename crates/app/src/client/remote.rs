@@ -3,7 +3,8 @@
 use crate::cli::Unreachable;
 use anyhow::{Context, Result, bail};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, Method, Url, redirect, retry};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, Method, RequestBuilder, Url, redirect, retry};
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
@@ -33,7 +34,16 @@ pub(crate) enum Body {
     Csv(Vec<u8>),
     /// JSON as a file holds it.
     Raw(Vec<u8>),
+    /// A file as a form brings it.
+    File {
+        kind: &'static str,
+        whose: Whose,
+        file: Vec<u8>,
+    },
 }
+
+/// Whose a file is: the form's field, and what it says.
+pub(crate) type Whose = (&'static str, String);
 
 /// What came back, as sent and as read.
 #[derive(Debug)]
@@ -49,6 +59,25 @@ pub(crate) struct Refused {
     pub(crate) answer: Answer,
     /// Under which key the same request may be asked again.
     pub(crate) idempotency_key: Option<String>,
+}
+
+impl Body {
+    /// With as much time as its size takes.
+    fn carried_by(self, request: RequestBuilder) -> RequestBuilder {
+        let patience = |bytes: &[u8]| if bytes.len() > UPLOAD_BYTES { UPLOAD_PATIENCE } else { PATIENCE };
+        let (kind, bytes) = match self {
+            Body::None => return request.timeout(PATIENCE),
+            Body::File { kind, whose: (field, whose), file } => {
+                let request = request.timeout(patience(&file));
+                let file = Part::bytes(file).file_name("file");
+                return request.multipart(Form::new().text("kind", kind).text(field, whose).part("file", file));
+            }
+            Body::Json(value) => ("application/json", value.to_string().into_bytes()),
+            Body::Raw(bytes) => ("application/json", bytes),
+            Body::Csv(bytes) => ("text/csv", bytes),
+        };
+        request.header(CONTENT_TYPE, kind).timeout(patience(&bytes)).body(bytes)
+    }
 }
 
 impl Remote {
@@ -118,17 +147,8 @@ impl Remote {
                 HeaderValue::from_str(key).context("--idempotency-key must be printable ASCII")?,
             );
         }
-        let (kind, bytes) = match body {
-            Body::None => (None, Vec::new()),
-            Body::Json(value) => (Some("application/json"), value.to_string().into_bytes()),
-            Body::Raw(bytes) => (Some("application/json"), bytes),
-            Body::Csv(bytes) => (Some("text/csv"), bytes),
-        };
-        let patience = if bytes.len() > UPLOAD_BYTES { UPLOAD_PATIENCE } else { PATIENCE };
-        if let Some(kind) = kind {
-            request = request.header(CONTENT_TYPE, kind).body(bytes);
-        }
-        let mut answer = request.timeout(patience).send().await.map_err(|why| self.lost(&why, key.as_deref()))?;
+        request = body.carried_by(request);
+        let mut answer = request.send().await.map_err(|why| self.lost(&why, key.as_deref()))?;
         let status = answer.status();
         let mut bytes = Vec::new();
         while let Some(piece) = answer.chunk().await.map_err(|why| self.lost(&why, key.as_deref()))? {

@@ -17,6 +17,16 @@ pub(crate) enum SignUp {
         #[command(flatten)]
         once: Once,
     },
+    /// Invites the people of a spreadsheet; a payday file will do.
+    Import {
+        #[arg(value_name = "FILE.csv")]
+        file: String,
+        /// Of rows that say none: sync_sign or sign_up.
+        #[arg(long)]
+        kind: Option<String>,
+        #[command(flatten)]
+        once: Once,
+    },
     /// Sign-ups, newest first; `--state not_signed` lists whom to invite again.
     List {
         #[arg(long)]
@@ -65,6 +75,11 @@ impl SignUp {
                 let body =
                     serde_json::from_slice(&super::read(&file)?).with_context(|| format!("read {file} as JSON"))?;
                 out.print(&remote.post(&["sign-ups"], &[], Body::Json(body), once.idempotency_key).await?, view);
+            }
+            SignUp::Import { file, kind, once } => {
+                let query: Vec<(&str, &str)> = kind.iter().map(|kind| ("kind", kind.as_str())).collect();
+                let body = Body::Csv(super::read(&file)?);
+                out.print(&remote.post(&["sign-ups"], &query, body, once.idempotency_key).await?, view);
             }
             SignUp::List { state, person, page } => {
                 let mut limit = String::new();

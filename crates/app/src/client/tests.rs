@@ -17,6 +17,8 @@ enum Commands {
     #[command(subcommand)]
     SignUp(SignUp),
     #[command(subcommand)]
+    Document(Document),
+    #[command(subcommand)]
     Case(Case),
     #[command(subcommand)]
     Key(Key),
@@ -29,9 +31,12 @@ fn parse(line: &str) -> std::result::Result<Commands, clap::Error> {
 fn order(line: &str) -> Order {
     match parse(line).unwrap() {
         Commands::Order(order) => order,
-        Commands::Batch(_) | Commands::Remit(_) | Commands::SignUp(_) | Commands::Case(_) | Commands::Key(_) => {
-            panic!("{line}")
-        }
+        Commands::Batch(_)
+        | Commands::Remit(_)
+        | Commands::SignUp(_)
+        | Commands::Document(_)
+        | Commands::Case(_)
+        | Commands::Key(_) => panic!("{line}"),
     }
 }
 
@@ -217,4 +222,25 @@ fn an_address_and_a_key_are_checked() {
     assert!(Remote::new("https://levee.example/behind/", "k\nx").is_err());
     let missing = Remote::new("http://127.0.0.1:1", "file:/does/not/exist").err().unwrap();
     assert!(missing.to_string().contains("/does/not/exist"));
+}
+
+#[tokio::test]
+async fn a_file_is_uploaded_under_its_kind_and_whose_it_is() {
+    let (remote, seen) = server("201 Created", "{}").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("回单.pdf");
+    std::fs::write(&file, "%PDF-1.4").unwrap();
+    let line = format!("document upload --kind bank_voucher --remit 7 {}", file.display());
+    let Commands::Document(document) = parse(&line).unwrap() else { panic!("{line}") };
+    document.run(&remote, &OUT).await.unwrap();
+    let request = seen.lock().unwrap().remove(0);
+    for part in
+        ["POST /v1/documents ", "multipart/form-data", "name=\"kind\"", "bank_voucher", "name=\"remit\"", "%PDF"]
+    {
+        assert!(request.contains(part), "{part} in {request}");
+    }
+    assert!(!request.contains("回单"), "its name may say whose it is");
+    for wrong in ["--kind passport --order 1 f", "--kind agreement f", "--kind agreement --order 1 --remit 2 f"] {
+        assert!(parse(&format!("document upload {wrong}")).is_err(), "{wrong}");
+    }
 }
