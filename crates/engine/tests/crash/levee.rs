@@ -3,6 +3,7 @@
 
 use crate::talk::{Answered, Ask, Asked, Judged, Line, RemitStanding, Said, Standing, Wire};
 use domain::levy::{Asked as Sum, Customer, TaxMode, Terms};
+use domain::papers::FileRef;
 use domain::planted::{Bug, plant};
 use domain::{BankCard, Cellphone, Clock, IdCard, InstanceId, Money, Person, PersonName, Time};
 use engine::{Engine, Limits, New, Rules};
@@ -14,8 +15,10 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-use store::{Filter, Options, Post, Store, Submitted, Target, fail_point};
+use store::{Filter, NewBlob, Options, Post, Store, Submitted, Target, fail_point};
 use uuid::Uuid;
+use workflows::Policy;
+use workflows::document::Brought;
 use workflows::levy_order::{Input, Order};
 
 /// The environment of the process: where the world listens, the database, the point to die at, the bug to carry.
@@ -56,6 +59,8 @@ const TENANT: &str = "default";
 const ORDER: InstanceId = InstanceId(Uuid::from_u128(0x019b_8c00_0000_7000_8000_0000_0000_0001));
 /// The setting that names the payee.
 const PERSON: &str = "crash/person";
+/// The voucher of every payment.
+const VOUCHER: &str = "crash/voucher";
 
 /// The points this process has passed.
 static PASSED: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -68,6 +73,7 @@ pub(crate) async fn begin(path: &Path) {
     store.migrate().await.expect("migrate");
     let person = store.put_person(TENANT, &payee()).await.expect("store the payee");
     store.put_setting(PERSON, json!(person)).await.expect("store a setting");
+    store.put_setting(VOUCHER, json!(voucher(&store).await)).await.expect("store a setting");
     store.close().await;
 }
 
@@ -122,6 +128,7 @@ fn count_points(die_at: Option<usize>) {
 struct Levee {
     engine: Engine,
     person: Uuid,
+    voucher: FileRef,
 }
 
 impl Levee {
@@ -135,8 +142,12 @@ impl Levee {
         let accounts = BTreeMap::from([(ACCOUNT.to_owned(), AccountConfig::Olading(settings))]);
         let providers = Providers::new(accounts, Transport::Local(Arc::new(Far(line)))).expect("one account");
         let limits = Limits { rate_per_second: None, ..Limits::default() };
-        let engine = Engine::new(store, providers, clock, Rules { default_limits: limits, ..Rules::default() });
-        Self { engine, person: serde_json::from_value(person).expect("an id") }
+        let voucher = store.setting(VOUCHER).await.expect("read a setting").expect("the voucher is stored");
+        let policy = Policy { voucher_days: Some(30), ..Policy::default() };
+        let rules = Rules { default_limits: limits, default_policy: policy, ..Rules::default() };
+        let engine = Engine::new(store, providers, clock, rules);
+        let (person, voucher) = (serde_json::from_value(person), serde_json::from_value(voucher));
+        Self { engine, person: person.expect("an id"), voucher: voucher.expect("a file") }
     }
 
     async fn answer(&self, ask: Ask) -> Value {
@@ -199,8 +210,13 @@ impl Levee {
         self.engine.ask(ask(), event).await.expect("the store is there").unwrap_or_default()
     }
 
-    /// Whether the same was told before.
-    async fn tell(&self, remit: InstanceId, key: &str, event: Value) -> bool {
+    /// Whether the same was told before. A payment comes with its voucher.
+    async fn tell(&self, remit: InstanceId, key: &str, mut event: Value) -> bool {
+        if let Some(paid) = event.get_mut("PaidReported") {
+            let business_key = format!("voucher/{remit}");
+            let request_id = self.engine.store.derive_request_id(TENANT, &business_key);
+            paid["voucher"] = json!(Brought { business_key, request_id, file: self.voucher.clone() });
+        }
         let at = self.engine.clock.now();
         let post = Post {
             id: domain::ids::derive(at, remit.0, key),
@@ -219,7 +235,10 @@ impl Levee {
         let store = &self.engine.store;
         let order = store.instance(ORDER).await.expect("read");
         let mut remits = Vec::new();
-        for row in store.children(ORDER).await.expect("read") {
+        let children = store.children(ORDER).await.expect("read");
+        let ids: Vec<InstanceId> = children.iter().map(|row| row.id).collect();
+        let beside = store.beside(&ids).await.expect("read");
+        for (row, beside) in children.into_iter().zip(beside) {
             let input: workflows::remit::Input = serde_json::from_value(row.input).expect("a remit's input");
             remits.push(RemitStanding {
                 id: row.id,
@@ -227,6 +246,7 @@ impl Levee {
                 location: input.tax_agent_location_id,
                 amount: input.amount,
                 state: row.state_name,
+                voucher: beside.voucher,
             });
         }
         remits.sort_by(|a, b| a.location.cmp(&b.location));
@@ -288,6 +308,15 @@ impl Far {
         line.say(said);
         line.hear().expect("the world outlives us")
     }
+}
+
+async fn voucher(store: &Store) -> FileRef {
+    let at = Time::from_millis(0);
+    let new = NewBlob { media: "document".into(), class: "bank_voucher".into(), keep_until: None, most: 64, at };
+    let mut writer = store.blob_writer(TENANT, new).await.expect("a blob store");
+    writer.write(b"%PDF-1.4").await.expect("write a blob");
+    let blob = writer.finish().await.expect("keep a blob");
+    FileRef { blob: blob.id, sha256: blob.sha256, bytes: blob.size }
 }
 
 fn payee() -> Person {

@@ -100,6 +100,8 @@ pub(crate) struct Came {
     /// Amounts paid, and how many payments failed.
     paid: Vec<String>,
     failed: usize,
+    /// Vouchers at the provider.
+    papers: usize,
     cases: usize,
 }
 
@@ -125,6 +127,7 @@ impl Came {
             ends: ends.iter().map(end).collect(),
             paid,
             failed: with(PaymentStatus::Failed).count(),
+            papers: ledger.documents.len(),
             cases: judged.cases,
         }
     }
@@ -195,6 +198,7 @@ impl Stage {
         let came = Came::of(&ended);
         let wanted = if story.readable { ("settled", 0) } else { (crate::levee::OF_THE_FUTURE, 1) };
         assert_eq!((came.order.as_str(), came.cases), wanted, "{}: {came:?}", story.name);
+        assert_eq!(came.papers, came.paid.len(), "{}: every payment has its voucher: {came:?}", story.name);
         Self { story, folder, came, points: ended.judged.passed }
     }
 

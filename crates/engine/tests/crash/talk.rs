@@ -94,6 +94,8 @@ pub(crate) struct RemitStanding {
     pub(crate) location: String,
     pub(crate) amount: Money,
     pub(crate) state: String,
+    /// How the voucher stands that its payment owes.
+    pub(crate) voucher: Option<String>,
 }
 
 /// One end of the socket.

@@ -320,7 +320,8 @@ impl<'s> World<'s> {
     /// Nothing moves any more; or the row that nobody can read has been looked at again, in vain.
     fn at_rest(&self, standing: &Standing) -> bool {
         let ended = ["levied", "cancelled", "needs_operator"];
-        let remits_ended = standing.remits.iter().all(|remit| ended.contains(&remit.state.as_str()));
+        let attached = |remit: &RemitStanding| remit.voucher.as_deref().is_none_or(|voucher| voucher == "attached");
+        let remits_ended = standing.remits.iter().all(|remit| ended.contains(&remit.state.as_str()) && attached(remit));
         match standing.order.as_str() {
             "settled" | "needs_operator" => remits_ended,
             OF_THE_FUTURE => self.now.since(self.begun) > LOOKED_AGAIN,
