@@ -19,3 +19,4 @@ mod races;
 mod papers;
 mod signing;
 mod documents;
+mod crowd;

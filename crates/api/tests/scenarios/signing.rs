@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use workflows::policy::SignUpKind;
 
 /// An invitation of the n-th person by the first party.
-fn invitation(kind: &str, n: u32) -> Value {
+pub(crate) fn invitation(kind: &str, n: u32) -> Value {
     let order = ask("-", n);
     json!({ "kind": kind, "person": order["person"], "tax_agent_parent_id": "1001", "credit_code": "91110000MA00000000" })
 }
