@@ -1,5 +1,5 @@
--- What a machine is found by never changes, and every turn rewrites its row: what is found by is a table of its own, written once. The
--- row keeps its copies, so that it is read without a join; audit S-F sees that both agree.
+-- What a machine is found by never changes, and every turn rewrites its row: it is looked up in a table of its own, written once. The row
+-- keeps its copies, so that it is read without a join; audit S-F sees that both agree.
 create table identity (
     instance blob not null primary key,
     tenant text not null,
