@@ -255,7 +255,7 @@ async fn what_the_database_forbids_parks_the_instance() {
     world.until(id, "needs_operator").await;
     assert_eq!(world.story(id).await.last().unwrap(), "Parked: engine");
     let case = world.cases().await.remove(0);
-    assert!(case.open.facts.to_string().contains("instance_address"), "{:?}", case.open.facts);
+    assert!(case.open.facts.to_string().contains("identity_address"), "{:?}", case.open.facts);
     assert_eq!(world.store.exchanges(id).await.unwrap().len(), 2, "what went over the wire is kept");
     assert!(world.store.children(id).await.unwrap().is_empty());
     assert_eq!(world.instance(id).await.claims, 0);

@@ -26,7 +26,8 @@ const BESIDE: &str = "select i.id, \
     e.id as evidence, e.permit as paid_under, e.amount_fen as evidence_fen, e.paid_at, e.bank_serial, e.source, e.at as kept_at, \
     d.next_step, coalesce(r.evidence, d.evidence) as decided_on, coalesce(r.arising_time, d.arising_time) as arising_time, d.at as decided_at, \
     (select c.id from \"case\" c where c.instance = i.id and c.state <> 'resolved' order by c.id desc limit 1) as open_case, \
-    (select v.state_name from instance v where v.parent = i.id and v.workflow = 'voucher' order by v.id desc limit 1) as voucher \
+    (select v.state_name from identity n join instance v on v.id = n.instance \
+        where n.parent = i.id and n.workflow = 'voucher' order by n.instance desc limit 1) as voucher \
     from instance i \
     left join permit p on p.id = (select n.id from permit n where n.remit = i.id order by n.attempt desc limit 1) \
     left join evidence e on e.id = (select n.id from evidence n where n.remit = i.id and n.revoked_at is null order by n.at desc, n.id desc limit 1) \

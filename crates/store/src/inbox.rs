@@ -177,7 +177,8 @@ pub(crate) async fn resolve(c: &mut Conn, posts: &[&Sealed]) -> Outcome<Homes> {
         Conn::Pg(_) => "address = any($2)",
         Conn::Lite(_) => "address in (select value from json_each($2))",
     };
-    let sql = format!("-- instance.resolve\nselect id, address from instance where {} or {texts}", among(c, "id", 1));
+    let ids_of = among(c, "instance", 1);
+    let sql = format!("-- identity.resolve\nselect instance as id, address from identity where {ids_of} or {texts}");
     let mut homes = Homes::new();
     for row in c.all(AssertSqlSafe(sql), vec![ids.into(), addresses.into()]).await? {
         let id = row.id("id")?;

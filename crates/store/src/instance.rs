@@ -1,12 +1,14 @@
 //! Machines: inserting them with what came before them, and reading them.
 
 use crate::claim::Taking;
-use crate::sql::{Conn, Fail, Into, Outcome, Row, Value, among};
+use crate::sql::{Conn, Fail, Into, Outcome, Row, Value};
 use crate::writes::{self, Owner};
-use crate::{Claimed, Error, Filter, Held, Instance, Kind, Line, NewInstance, Result, Sql, Submitted, chain, inbox};
+use crate::{
+    Claimed, Error, Filter, Held, Instance, Kind, Line, NewInstance, Result, Sql, Submitted, chain, identity, inbox,
+};
 use domain::{InstanceId, ids};
 use sqlx::AssertSqlSafe;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use std::time::Duration;
 use uuid::Uuid;
@@ -17,7 +19,7 @@ const INSERT: Into = Into {
     columns: "id uuid, workflow text, tenant text, account text, business_key text, address text, parent uuid, person uuid, batch uuid, \
               batch_row bigint, content_hash text, input text, state text, state_name text, revision bigint, head text, wake_at bigint, \
               lane text, class bigint, token uuid, claimed_until bigint, claims bigint, created_at bigint, updated_at bigint",
-    suffix: "on conflict do nothing returning id",
+    suffix: "",
 };
 pub(crate) const HISTORY: Into = Into {
     name: "history.append",
@@ -52,10 +54,11 @@ impl Sql {
         let columns = COLUMNS.split(',').map(|column| format!("i.{}", column.trim())).collect::<Vec<_>>().join(", ");
         let pg = format!(
             "-- instance.by_keys\nselect {columns} from unnest($1::text[], $2::text[], $3::text[]) x(t, w, k) \
-             join instance i on i.tenant = x.t and i.workflow = x.w and i.business_key = x.k"
+             join identity n on n.tenant = x.t and n.workflow = x.w and n.business_key = x.k join instance i on i.id = n.instance"
         );
         let lite = format!(
-            "-- instance.by_keys\nselect {COLUMNS} from instance where tenant = $1 and workflow = $2 and business_key = $3"
+            "-- instance.by_keys\nselect {columns} from identity n join instance i on i.id = n.instance \
+             where n.tenant = $1 and n.workflow = $2 and n.business_key = $3"
         );
         let rows = keys.iter().map(|key| vec![tenant.into(), workflow.into(), key.into()]).collect();
         let rows = self.pool.reader().await?.each(AssertSqlSafe(pg), AssertSqlSafe(lite), rows).await?;
@@ -67,47 +70,45 @@ impl Sql {
             return Ok(Vec::new());
         }
         // Said twice for the planner: the index has no rows without a parent.
-        let chosen = self.chosen("parent", 1);
-        let sql = format!(
-            "-- instance.children\nselect {COLUMNS} from instance where {chosen} and parent is not null order by id"
-        );
+        let named = identity::found(self.kind(), &format!("{} and parent is not null", self.chosen("parent", 1)));
+        let sql = format!("-- instance.children\nselect {COLUMNS} from instance where {named} order by id");
         let parents: Vec<Uuid> = parents.iter().map(|parent| parent.0).collect();
         self.all(AssertSqlSafe(sql), vec![parents.into()]).await?.iter().map(read).collect()
     }
 
     pub(crate) async fn list(&self, filter: Filter) -> Result<Vec<Instance>> {
-        let broad = filter.tenant.is_some()
-            && filter.workflow.is_some()
-            && filter.state.is_none()
-            && filter.business_key.is_none()
-            && filter.parent.is_none()
-            && filter.persons.is_none();
+        let named = filter.business_key.is_some() || filter.parent.is_some() || filter.persons.is_some();
+        let broad = filter.tenant.is_some() && filter.workflow.is_some() && filter.state.is_none() && !named;
         let mut values: Vec<Value> = Vec::new();
-        let mut wanted = vec!["true".to_owned()];
-        let mut want = |test: &str, value: Option<Value>| {
+        let mut want = |tests: &mut Vec<String>, test: &str, value: Option<Value>| {
             if let Some(value) = value {
                 values.push(value);
-                wanted.push(format!("{test} ${}", values.len()));
+                tests.push(format!("{test} ${}", values.len()));
             }
         };
-        want("tenant =", filter.tenant.map(Value::from));
-        want("workflow =", filter.workflow.map(Value::from));
-        want("state_name =", filter.state.map(Value::from));
-        want("business_key =", filter.business_key.map(Value::from));
-        want("parent =", filter.parent.map(Value::from));
-        want("created_at >=", filter.since.map(Value::from));
-        want("created_at <", filter.until.map(Value::from));
+        let mut wanted = vec!["true".to_owned()];
+        want(&mut wanted, "tenant =", filter.tenant.map(Value::from));
+        want(&mut wanted, "workflow =", filter.workflow.map(Value::from));
+        // A key is one of a tenant and a workflow.
+        let mut names = if filter.business_key.is_some() { wanted.clone() } else { Vec::new() };
+        want(&mut names, "business_key =", filter.business_key.map(Value::from));
+        want(&mut names, "parent =", filter.parent.map(Value::from));
+        want(&mut wanted, "state_name =", filter.state.map(Value::from));
+        want(&mut wanted, "created_at >=", filter.since.map(Value::from));
+        want(&mut wanted, "created_at <", filter.until.map(Value::from));
         // Said twice: an id is drawn about when its row is written, and only ids are in order.
-        want("id >=", filter.since.map(|since| ids::first(since - APART).into()));
-        want("id <", filter.until.map(|until| ids::first(until + APART).into()));
-        want("id <", filter.cursor.map(Value::from));
-        want("", None);
-        let mut c = self.pool.reader().await?;
+        want(&mut wanted, "id >=", filter.since.map(|since| ids::first(since - APART).into()));
+        want(&mut wanted, "id <", filter.until.map(|until| ids::first(until + APART).into()));
+        want(&mut wanted, "id <", filter.cursor.map(Value::from));
         if let Some(persons) = filter.persons {
             values.push(persons.into());
-            wanted.push(among(&c, "person", values.len()));
+            names.push(self.chosen("person", values.len()));
+        }
+        if named {
+            wanted.push(identity::found(self.kind(), &names.join(" and ")));
         }
         values.push(limit(filter.limit));
+        let mut c = self.pool.reader().await?;
         if broad && self.kind() == Kind::Postgres {
             let sql = newest(&wanted.join(" and "), values.len());
             return c.all(AssertSqlSafe(sql), values).await?.iter().map(read).collect();
@@ -180,34 +181,29 @@ pub(crate) async fn insert(
     // A post may know it by its address or by its id.
     let names = news.iter().flat_map(|n| [Some(n.id.to_string()), n.address.clone()]).flatten();
     inbox::hold_addresses(c, names.collect(), inbox::Hold::Shared).await?;
-    let mut firsts: Vec<First<'_>> = news.iter().map(|new| First::new(new, None)).collect();
-    let created = c.insert(&INSERT, firsts.iter().map(|first| first.row(taking)).collect()).await?;
-    let mut created: BTreeSet<Uuid> = created.iter().map(|row| row.get("id")).collect::<Result<_>>()?;
-    firsts.retain(|first| created.contains(&first.new.id.0));
+    // Who is there is decided here: a machine that got its names is new.
+    let mut created = identity::take(c, news).await?;
+    let fresh = news.iter().filter(|new| created.contains(&new.id.0));
+    let mut firsts: Vec<First<'_>> = fresh.map(|new| First::new(new, None)).collect();
+    c.insert(&INSERT, firsts.iter().map(|first| first.row(taking)).collect()).await?;
     hold_duplicates(c, &mut firsts).await?;
     c.insert(&HISTORY, firsts.iter().map(First::history).collect()).await?;
     inbox::adopt(c, &firsts.iter().map(|first| first.new).collect::<Vec<_>>()).await?;
-    let known = existing(c, news.iter().filter(|n| !created.contains(&n.id.0))).await?;
+    let known = identity::existing(c, news.iter().filter(|n| !created.contains(&n.id.0))).await?;
     // The same key twice in one call: the first made the row, the second finds it.
     let answer = |new: &NewInstance| {
         if created.remove(&new.id.0) {
             return Ok(Submitted::Created(new.id));
         }
-        match known.get(&key_of(new)) {
+        match known.get(&identity::key_of(new)) {
             Some((id, hash)) if *hash == new.content_hash => Ok(Submitted::Known(*id)),
             Some((id, _)) => Ok(Submitted::Differs(*id)),
             // Not its key, so its id or its address is another machine's.
-            None => Err(Fail::Store(Error::Forbidden("instance_address".into()))),
+            None => Err(Fail::Store(Error::Forbidden("identity_address".into()))),
         }
     };
     let submitted = news.iter().map(answer).collect::<Outcome<_>>()?;
     Ok((submitted, firsts.iter().filter_map(|first| first.claimed(taking)).collect()))
-}
-
-type Key = (String, String, String);
-
-fn key_of(new: &NewInstance) -> Key {
-    (new.tenant.clone(), new.workflow.clone(), new.business_key.clone())
 }
 
 /// A new machine with the first line of its history.
@@ -342,24 +338,4 @@ async fn hold_duplicates(c: &mut Conn, firsts: &mut [First<'_>]) -> Outcome<()> 
         writes::apply(c, &[(owner, &held.writes)]).await?;
     }
     Ok(())
-}
-
-async fn existing<'n>(
-    c: &mut Conn,
-    news: impl Iterator<Item = &'n NewInstance>,
-) -> Outcome<HashMap<Key, (InstanceId, String)>> {
-    let pg = "-- instance.existing\nselect i.id, i.tenant, i.workflow, i.business_key, i.content_hash \
-              from unnest($1::text[], $2::text[], $3::text[]) x(t, w, k) \
-              join instance i on i.tenant = x.t and i.workflow = x.w and i.business_key = x.k";
-    let lite = "-- instance.existing\nselect id, tenant, workflow, business_key, content_hash from instance \
-                where tenant = $1 and workflow = $2 and business_key = $3";
-    let rows = news.map(|n| vec![(&n.tenant).into(), (&n.workflow).into(), (&n.business_key).into()]).collect();
-    let rows = c.each(pg, lite, rows).await?;
-    let read = |row: &Row| -> Result<(Key, (InstanceId, String))> {
-        Ok((
-            (row.get("tenant")?, row.get("workflow")?, row.get("business_key")?),
-            (row.id("id")?, row.get("content_hash")?),
-        ))
-    };
-    Ok(rows.iter().map(read).collect::<Result<_>>()?)
 }

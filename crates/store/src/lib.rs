@@ -19,6 +19,7 @@ mod migrations;
 mod pace;
 mod vault;
 mod chain;
+mod identity;
 mod instance;
 mod inbox;
 mod rank;

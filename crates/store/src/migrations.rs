@@ -11,7 +11,7 @@ type Texts = (i64, &'static str, &'static str, &'static str);
 /// The migration that makes `setting`, which holds the keys: an older schema has nothing to read yet.
 pub(crate) const SETTINGS: i64 = 4;
 
-pub(crate) const ALL: [Texts; 8] = [
+pub(crate) const ALL: [Texts; 9] = [
     (
         1,
         "machines",
@@ -59,6 +59,12 @@ pub(crate) const ALL: [Texts; 8] = [
         "papers",
         include_str!("../../../migrations/postgres/0008_papers.sql"),
         include_str!("../../../migrations/sqlite/0008_papers.sql"),
+    ),
+    (
+        9,
+        "identity",
+        include_str!("../../../migrations/postgres/0009_identity.sql"),
+        include_str!("../../../migrations/sqlite/0009_identity.sql"),
     ),
 ];
 

@@ -74,11 +74,16 @@ fn redrawn(id: &str) -> String {
     )
 }
 
-fn copies() -> [String; 6] {
+fn copies() -> [String; 7] {
     let (input, state, detail, event, body) =
         (swapped("t.input"), swapped("t.state"), swapped("t.detail"), swapped("t.event"), swapped("t.body"));
     let (exchange, of_exchange, letter) = (redrawn("t.id"), redrawn("t.exchange"), redrawn("t.id"));
     [
+        format!(
+            "-- parked.identity\n{COPIES} insert into identity select e.id, t.tenant, t.workflow, t.business_key || '-' || e.n, \
+             t.address || '-' || e.n, case when t.parent is not null then e.new_order end, e.person \
+             from each e join parked_instance t on t.id = e.was where $7 <> ''"
+        ),
         format!(
             "-- parked.instance\n{COPIES} insert into instance select e.id, t.workflow, t.tenant, t.account, t.business_key || '-' || e.n, \
              t.address || '-' || e.n, case when t.parent is not null then e.new_order end, e.person, null, null, t.content_hash, {input}, {state}, \
@@ -142,7 +147,7 @@ impl Sql {
             from = chunk.end;
             self.copy(&parked, chunk).await?;
         }
-        let names = "instance, history, exchange, inbox, outbox, duplicate, person";
+        let names = "instance, identity, history, exchange, inbox, outbox, duplicate, person";
         let gone = "-- parked.gone\ndrop table parked_instance, parked_history, parked_exchange, parked_inbox, parked_outbox, parked_duplicate, parked_person";
         self.at_leisure(vec![gone.to_owned()], vec![]).await?;
         let Pool::Pg { write, .. } = &self.pool else { return Ok(()) };

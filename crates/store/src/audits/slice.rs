@@ -12,8 +12,9 @@ use uuid::Uuid;
 pub(super) const MACHINES: usize = 2000;
 
 /// Whatever a rule reads of one machine, by the column that names the machine.
-const TABLES: [(&str, &str); 12] = [
+const TABLES: [(&str, &str); 13] = [
     ("instance", "id"),
+    ("identity", "instance"),
     ("history", "instance"),
     ("inbox", "instance"),
     ("outbox", "instance"),
@@ -41,8 +42,9 @@ pub(super) struct Slice {
 impl Slice {
     /// A rule may compare a machine with its parent, and the sum of its children with it.
     pub(super) async fn with_families(self, c: &mut Conn) -> Outcome<Self> {
-        let sql = "-- audit.families\nwith heads as (select id, coalesce(parent, id) as head from instance where id = any($1))
-select id from heads union select head from heads union select i.id from instance i where i.parent is not null and i.parent = any(array(select head from heads))
+        let sql = "-- audit.families\nwith heads as (select instance as id, coalesce(parent, instance) as head from identity where instance = any($1))
+select id from heads union select head from heads
+union select n.instance from identity n where n.parent is not null and n.parent = any(array(select head from heads))
 union select unnest($1)";
         let rows = c.all(sql, vec![self.ids.into()]).await?;
         let ids = rows.iter().map(|row| row.get("id")).collect::<Result<_>>()?;

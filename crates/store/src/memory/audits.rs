@@ -187,7 +187,12 @@ impl World {
             let id = machine.row.id;
             let mail = || self.mail_of(id);
             let asleep = machine.row.wake_at.is_none() && machine.token.is_none() && !self.has_case(id);
-            i64::try_from(mail().count()) != Ok(machine.signals)
+            let found = |id: Option<&InstanceId>| id == Some(&machine.row.id);
+            let key = (machine.row.tenant.clone(), machine.row.workflow.clone(), machine.row.business_key.clone());
+            let misnamed = !found(self.by_key.get(&key))
+                || machine.row.address.as_ref().is_some_and(|address| !found(self.by_address.get(address)));
+            misnamed
+                || i64::try_from(mail().count()) != Ok(machine.signals)
                 || machine.seen > machine.signals
                 || (asleep && mail().any(|mail| !mail.consumed))
         });

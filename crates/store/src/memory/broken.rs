@@ -109,6 +109,9 @@ impl World {
                 let first = self.history.get(&(*paid, 1)).unwrap().clone();
                 self.history.put((InstanceId(other), 1), first);
             }
+            "a machine under another name" => {
+                self.machines.change(paid, |machine| machine.row.business_key = "other".into());
+            }
             "a letter gone" => {
                 let id = self.mail_of(*waits).next().unwrap().letter.id;
                 self.inbox.remove(&id);

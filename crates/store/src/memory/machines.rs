@@ -46,7 +46,7 @@ impl World {
             return Ok(if same { Submitted::Known(known.row.id) } else { Submitted::Differs(known.row.id) });
         }
         if self.machines.has(&new.id) || new.address.as_ref().is_some_and(|address| self.by_address.has(address)) {
-            return Err(Error::Forbidden("instance_address".into()));
+            return Err(Error::Forbidden("identity_address".into()));
         }
         let held = self.guarded(new.id, new.guard.as_ref());
         let (state, state_name, due) = match &held {

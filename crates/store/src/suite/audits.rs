@@ -13,7 +13,7 @@ const ALL: [&str; 19] = [
 ];
 
 /// What is broken, and the audit that must see it.
-const BROKEN: [(&str, &str); 35] = [
+const BROKEN: [(&str, &str); 36] = [
     ("I10", "evidence of another amount"),
     ("I10", "a fee that does not add up"),
     ("I10", "a split that does not add up"),
@@ -43,6 +43,7 @@ const BROKEN: [(&str, &str); 35] = [
     ("S-D", "two successes"),
     ("S-E", "a revision of a cancel"),
     ("S-F", "a machine gone"),
+    ("S-F", "a machine under another name"),
     ("S-F", "a letter gone"),
     ("S-F", "a letter nobody will read"),
     ("S-G", "a send inside the quarantine"),
@@ -51,7 +52,7 @@ const BROKEN: [(&str, &str); 35] = [
     ("S-H", "a line rewritten"),
 ];
 
-fn plan() -> AuditPlan {
+pub(super) fn plan() -> AuditPlan {
     let word = str::to_owned;
     AuditPlan {
         resting: ["settled", "levied", "auto_closed_paid"].map(|state| (word("order"), word(state))).to_vec(),
@@ -61,7 +62,7 @@ fn plan() -> AuditPlan {
     }
 }
 
-async fn count(fresh: &Fresh, audit: &str, at: Time, plan: AuditPlan) -> i64 {
+pub(super) async fn count(fresh: &Fresh, audit: &str, at: Time, plan: AuditPlan) -> i64 {
     let found = fresh.store.audits(now(fresh, at), plan.clone()).await.unwrap();
     let recent = fresh.store.recent_audits(now(fresh, at), plan.clone(), t(-1_000_000)).await.unwrap();
     assert_eq!(found, recent, "slice by slice the same is found");
@@ -269,6 +270,9 @@ fn broken(fresh: &Fresh, what: &str, sound: &Sound) -> Vec<String> {
             "insert into history select {other}, seq, event, detail, from_state, to_state, at, cause, exchange, hash from history \
              where instance = {paid} and seq = 1"
         )],
+        "a machine under another name" => {
+            vec![format!("update instance set business_key = 'other' where id = {paid}")]
+        }
         "a letter gone" => vec![format!("delete from inbox where instance = {waits}")],
         "a letter nobody will read" => vec![format!("update instance set wake_at = null where id = {waits}")],
         "a send inside the quarantine" => {

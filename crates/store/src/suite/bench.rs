@@ -55,25 +55,34 @@ async fn park(fresh: &Fresh, count: i64) {
         ),
     };
     if count > 0 {
-        let sql = format!(
+        let names = format!(
+            "insert into identity (instance, tenant, workflow, business_key) select {id}, 't' || (g.n % 20), 'order', 'parked{count}/' || g.n \
+             from {source}"
+        );
+        let rows = format!(
             "insert into instance (id, workflow, tenant, account, business_key, content_hash, input, state, state_name, revision, head, wake_at, \
-             lane, class, created_at, updated_at) select {id}, 'order', 't' || (g.n % 20), 'main', 'parked{count}/' || g.n, 'h', '{{}}', '1', \
-             'parked', 1, 'h', case when g.n % 2 = 0 then {} + g.n end, 'lane' || (g.n % 5), 3, 1, 1 from {source}",
-            t(999_999).millis()
+             lane, class, created_at, updated_at) select g.id, 'order', g.tenant, 'main', g.business_key, 'h', '{{}}', '1', \
+             'parked', 1, 'h', case when g.n % 2 = 0 then {} + g.n end, 'lane' || (g.n % 5), 3, 1, 1 from (select instance as id, tenant, \
+             business_key, cast(substr(business_key, {}) as bigint) as n from identity where business_key like 'parked{count}/%') g",
+            t(999_999).millis(),
+            format!("parked{count}/").len() + 1
         );
         let Inner::Sql(database) = &fresh.store.inner else { return };
         let run = work(move |c| {
-            let sql = sql.clone();
+            let statements = [names.clone(), rows.clone()];
             Box::pin(async move {
                 if matches!(c, crate::sql::Conn::Pg(_)) {
                     c.run("set local statement_timeout = 0").await?;
                 }
-                c.exec(AssertSqlSafe(sql), vec![]).await
+                for sql in statements {
+                    c.exec(AssertSqlSafe(sql), vec![]).await?;
+                }
+                Ok(())
             })
         });
         database.pool.write(run).await.unwrap();
         // What autovacuum would do beside the measurement otherwise.
-        let tidy = if fresh.store.kind() == Kind::Postgres { "vacuum analyze instance" } else { "analyze" };
+        let tidy = if fresh.store.kind() == Kind::Postgres { "vacuum analyze instance, identity" } else { "analyze" };
         database.pool.reader().await.unwrap().run(tidy).await.unwrap();
     }
 }

@@ -62,7 +62,7 @@ async fn an_address_belongs_to_one_machine() {
     for fresh in testing::stores().await {
         put(&fresh, NewInstance { address: Some("main/1".into()), ..machine("a") }).await;
         let clash = fresh.store.submit(vec![NewInstance { address: Some("main/1".into()), ..machine("b") }]).await;
-        assert_eq!(clash, Err(Error::Forbidden("instance_address".into())));
+        assert_eq!(clash, Err(Error::Forbidden("identity_address".into())));
     }
 }
 

@@ -16,6 +16,7 @@ mod blobs_crash;
 mod audits;
 mod watch;
 mod schema;
+mod identity;
 mod bench;
 mod equivalence;
 

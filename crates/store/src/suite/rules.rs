@@ -196,6 +196,10 @@ async fn a_psql_session_cannot_break_the_rules() {
         let [remit, permit, proof, open] = [remit.0, permit, proof, open.0].map(|id| id_of(&fresh, id));
         let new = || id_of(&fresh, Uuid::new_v4());
         let real = fresh.options.clock.real().millis();
+        let copied = "workflow, tenant, account, business_key, content_hash, input, state, state_name, revision, head, lane, class, created_at, \
+                      updated_at";
+        let nameless =
+            format!("insert into instance (id, {copied}) select {}, {copied} from instance where id = {open}", new());
         let insert_permit = |remit: &str, attempt: i64, cutoff: i64, observed: i64, state: &str| {
             format!(
                 "insert into permit (id, remit, tenant, attempt, bank_order_no, amount_fen, pay_before, pay_cutoff, issued_at, observed_real, \
@@ -242,6 +246,9 @@ async fn a_psql_session_cannot_break_the_rules() {
             ("update audit set who = 'x'".into(), "audit_append_only"),
             ("delete from audit".into(), "audit_append_only"),
             (case("'li'"), "case_four_eyes"),
+            ("update identity set person = null".into(), "identity_written_once"),
+            ("delete from identity".into(), "identity_written_once"),
+            (nameless, "instance_identity"),
             ("update instance set class = -1".into(), "instance_class"),
             ("update instance set token = null, claimed_until = 1".into(), "instance_claim"),
         ] {
@@ -258,8 +265,21 @@ async fn a_psql_session_cannot_break_the_rules() {
             insert_permit(&new(), 1, 9, real, "permit_issued"),
             format!("insert into gate (remit, at) values ({}, 1)", new()),
             decision(&remit, "CONTINUE", &proof, "null"),
-            "update instance set business_key = 'paid'".into(),
-            "update instance set address = 'one'".into(),
+            format!(
+                "insert into identity (instance, tenant, workflow, business_key) select {}, tenant, workflow, business_key from identity \
+                 where instance = {open}",
+                new()
+            ),
+            format!(
+                "insert into identity (instance, tenant, workflow, business_key, address) values ({}, 't', 'w', 'a', 'one'), \
+                 ({}, 't', 'w', 'b', 'one')",
+                new(),
+                new()
+            ),
+            format!(
+                "insert into identity (instance, tenant, workflow, business_key) select instance, tenant, workflow, 'again' from identity \
+                 where instance = {open}"
+            ),
         ] {
             let answer = raw(&fresh, &broken).await;
             assert!(matches!(answer, Err(Error::Forbidden(_))), "{:?}: {broken}: {answer:?}", fresh.store.kind());
