@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// Longer than the ten seconds a permit may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What is large and comes in a crowd.
+const UPLOADED_WITHIN: Duration = Duration::from_secs(300);
 
 /// A server, and the key to speak to it with.
 #[derive(Debug, Clone)]
@@ -42,6 +44,20 @@ impl Http {
         let mut stream = self.begin(method, path, headers, body.len())?;
         // A server may refuse a body before it has read it: its answer counts, not that the rest could not be sent.
         let sent = stream.write_all(body);
+        finish(stream).map_err(|why| sent.err().unwrap_or(why))
+    }
+
+    /// The same of a body that lies in pieces.
+    pub fn send_pieces(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[&[u8]],
+    ) -> io::Result<Answer> {
+        let mut stream = self.begin(method, path, headers, body.iter().map(|piece| piece.len()).sum())?;
+        stream.set_read_timeout(Some(UPLOADED_WITHIN))?;
+        let sent = body.iter().try_for_each(|piece| stream.write_all(piece));
         finish(stream).map_err(|why| sent.err().unwrap_or(why))
     }
 

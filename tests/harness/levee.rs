@@ -65,8 +65,9 @@ impl Levee {
         self.is(&path, states, within)
     }
 
+    /// Waits until what is read there is in one of the states.
     #[track_caller]
-    fn is(&self, path: &str, states: &[&str], within: Duration) -> Value {
+    pub fn is(&self, path: &str, states: &[&str], within: Duration) -> Value {
         let mut last = Value::Null;
         until(within, &format!("{path} gets to {states:?}"), || {
             let seen = self.http.read(path);

@@ -11,6 +11,7 @@ pub mod far;
 pub mod world;
 pub mod levee;
 pub mod payday;
+pub mod files;
 pub mod payer;
 pub mod truth;
 pub mod monkey;

@@ -115,6 +115,14 @@ impl Process {
         until(within, &what, || self.child.try_wait().expect("look after a child"))
     }
 
+    /// The most memory it has ever held at once, in bytes (VmHWM).
+    #[track_caller]
+    pub fn peak(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux says so");
+        line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1024
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|ended| ended.is_none())
     }

@@ -31,5 +31,7 @@ mod doctor;
 mod demo;
 /// The benchmark counts what it says, and other drivers can drive it.
 mod bench;
+/// Large files, in a crowd.
+mod documents;
 /// What must never be seen anywhere.
 mod secrets;

@@ -1,14 +1,22 @@
 use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 use system_tests::far::SECRET;
 use system_tests::payday::{Person, order};
 use system_tests::world::{ADMIN_KEY, MASTER_KEY};
-use system_tests::{Kind, Levee, Payday, Payer, Setup, World, digest, on_both};
+use system_tests::{Kind, Levee, Payday, Payer, Setup, World, digest, files, on_both};
 
 on_both!(canaries_are_seen_nowhere);
 
 fn canaries_are_seen_nowhere(kind: Kind) {
     let mut world = World::new(kind, &Setup { faults: "some".into(), ..Setup::default() });
+    // Files lie in the database here, and in a folder there.
+    let folder = world.folder.join("blobs");
+    if kind == Kind::Postgres {
+        fs::create_dir(&folder).expect("make the folder");
+        world.set("LEVEE_BLOBS__FOLDER", &folder.display().to_string());
+    }
     let mut levee = world.serve();
     let mut payday = Payday::new(81);
     let people: Vec<Person> =
@@ -17,6 +25,7 @@ fn canaries_are_seen_nowhere(kind: Kind) {
     for (n, person) in people.iter().enumerate() {
         levee.order(&order(&format!("CANARY-{n}"), person));
         seen.extend(refusals(&levee, person));
+        seen.extend(papers(&levee, n, person));
     }
     levee.orders(&mut payday, "CROWD", 10);
     let mut payer = Payer::new(&levee.http, &world.far.http, 4);
@@ -39,6 +48,51 @@ fn canaries_are_seen_nowhere(kind: Kind) {
     let stored = world.postgres.as_ref().map_or_else(|| world.sqlite_files(), |database| database.dump());
     assert!(stored.len() > 10_000, "the database was read");
     absent("the database", &stored, &canaries);
+    let kept = contents(&folder);
+    assert_eq!(kept.len() > 10_000, kind == Kind::Postgres, "the folder was read");
+    absent("the folder", &kept, &canaries);
+}
+
+/// Files with a person in them and on them, taken and refused, and brought to the provider.
+fn papers(levee: &Levee, n: usize, person: &Person) -> Vec<u8> {
+    let words = format!("{} {} {} {}", person.name, person.id_card, person.cellphone, person.bankcard_no);
+    let (pdf, jpeg) = (files::pdf(&words), files::jpeg(&words));
+    let mut answers = Vec::new();
+    let mut upload = |kind: &str, file: &[u8], status: u16| {
+        let name = format!("{words}.pdf");
+        let answer = files::upload(&levee.http, kind, person, &name, &[file]).expect("reach levee");
+        assert_eq!(answer.status, status, "{kind}: {}", answer.text());
+        answers.extend(answer.body.clone());
+        answer.json()["id"].clone()
+    };
+    let agreement = upload("agreement", &pdf, 201);
+    let (front, back) = (upload("id_card_front", &jpeg, 201), upload("id_card_back", &jpeg, 201));
+    upload("agreement", &jpeg, 400);
+    upload("face_frame", &pdf, 400);
+    upload("agreement", &pdf[..pdf.len() - 40], 400);
+    upload(&person.id_card, &pdf, 400);
+    let submissions = [
+        json!({"document_ids": [agreement], "contract_id": format!("C-{n}"), "tax_agent_parent_id": "1001"}),
+        json!({"document_ids": [front, back]}),
+    ];
+    for body in submissions {
+        let submitted = levee.http.done("/v1/document-submissions", &body);
+        let path = format!("/v1/document-submissions/{}", submitted["id"].as_str().expect("an id"));
+        let shown = levee.is(&path, &["verified", "needs_operator"], Duration::from_secs(60));
+        answers.extend(shown.to_string().into_bytes());
+    }
+    answers
+}
+
+/// All that lies in a folder, to its bottom.
+fn contents(folder: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        bytes.extend(path.display().to_string().into_bytes());
+        bytes.extend(if path.is_dir() { contents(&path) } else { fs::read(&path).expect("read what is kept") });
+    }
+    bytes
 }
 
 /// Requests that repeat what must not be repeated.

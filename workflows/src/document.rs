@@ -49,12 +49,15 @@ pub enum Document {
         sends: u32,
         refused: Option<Refusal>,
     },
-    /// Taken, and not judged yet. `inferred`: by a refusal of its own id (P63).
+    /// Taken, and not judged yet. `inferred`: by a refusal of its own id (P63). `existing`: there was one before, and a look says how
+    /// that stands (P61).
     Processing {
         since: Time,
         asked: u32,
         look_at: Time,
         inferred: bool,
+        #[serde(default)]
+        existing: bool,
     },
     /// `existing`: there was one before, which may be another (P61).
     Verified {
@@ -222,7 +225,7 @@ impl Machine for Document {
             Event::Refused { sent_at, refusal } => self.refused(sent_at, refusal, input, cx),
             Event::Unsure { sent_at, .. } => self.in_doubt(sent_at, None, cx),
             Event::WorkerLost => self.worker_lost(cx),
-            Event::Seen { asked_at, seen } => self.seen(asked_at, &seen, cx),
+            Event::Seen { asked_at, seen } => self.seen(asked_at, &seen, input, cx),
             Event::LookFailed { .. } => self.look_failed(cx),
             Event::Again => self.send_again(input, cx),
             Event::Silent => matches!(self, Document::Processing { .. }).then(|| self.park(Why::Silent, cx)),

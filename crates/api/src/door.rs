@@ -8,6 +8,7 @@ use crate::idempotency;
 use crate::problem::Error;
 use crate::role::Caller;
 use crate::routes::{Access, Route, allowed_methods, route};
+use crate::sips::Sips;
 use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, header};
@@ -86,7 +87,7 @@ async fn through(route: &'static Route, request: Request, next: Next) -> Result<
     if declared(request.headers()).is_some_and(|length| length > route.body_max) {
         return Err(Error::TooLarge(route.body_max));
     }
-    let request = request.map(|body| Body::new(Limited::new(body, route.body_max)));
+    let request = request.map(|body| Body::new(Sips::new(Limited::new(body, route.body_max))));
     match timeout(route.patience, tokio::spawn(next.run(request))).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(panic)) => {

@@ -10,6 +10,7 @@ mod api;
 mod routes;
 mod document;
 mod door;
+mod sips;
 mod role;
 mod keyring;
 mod strangers;

@@ -46,6 +46,10 @@ pub struct Switches {
     pub sync_sign_silent_per_mille: u16,
     /// Whether SIGN_UP sends its untabled callback.
     pub sign_up_callback: bool,
+    /// How papers are judged (P66).
+    pub papers: Judgement,
+    /// 000 §2.10 R6: an ID card's pictures with a phone number make a taxpayer of whoever has not signed (P62).
+    pub taxpayer_by_phone: bool,
     /// Whether an error carries the ids it answers (TR2).
     pub errors_echo_ids: bool,
     /// Ids of type 整数 as JSON numbers instead of text (T03).
@@ -160,6 +164,16 @@ pub enum OverCap {
     Refuse,
 }
 
+/// Synchronous uploads have no later: `FALSE` is their answer either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judgement {
+    Good,
+    BadAtOnce,
+    /// By query and callback.
+    BadLater,
+}
+
 impl Default for Switches {
     fn default() -> Self {
         Self {
@@ -183,6 +197,8 @@ impl Default for Switches {
             batch_shows_sync_sign: false,
             sync_sign_silent_per_mille: 0,
             sign_up_callback: true,
+            papers: Judgement::Good,
+            taxpayer_by_phone: true,
             errors_echo_ids: true,
             ids_as_numbers: false,
             uuid_request_ids: true,

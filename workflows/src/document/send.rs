@@ -27,7 +27,8 @@ impl Document {
         let existing = input.query().is_some();
         match seen {
             PaperSeen::Good if existing && input.renewal => Some(self.sent(sent_at, cx)?.park(Why::NotRenewed, cx)),
-            PaperSeen::Good => Some(Self::verified(existing, cx)),
+            PaperSeen::Good if existing => Some(Next::to(Self::there_before(cx))),
+            PaperSeen::Good => Some(Self::verified(false, cx)),
             // Its own id was taken before: by an earlier send of the same content, which only its callback or a person confirms.
             PaperSeen::Duplicate => Some(Next::to(Self::processing(true, cx))),
             PaperSeen::Accepted => Some(Next::to(Self::processing(false, cx))),
@@ -89,7 +90,7 @@ impl Document {
     }
 
     /// What a look shows.
-    pub(super) fn seen(self, asked_at: Time, seen: &PaperSeen, cx: &Cx<'_>) -> Option<Next<Self>> {
+    pub(super) fn seen(self, asked_at: Time, seen: &PaperSeen, input: &Input, cx: &Cx<'_>) -> Option<Next<Self>> {
         match (self, seen) {
             (
                 this @ (Document::Rendered { .. }
@@ -105,7 +106,12 @@ impl Document {
                 Document::Submitted { refused: Some(refusal), sends: 1, .. },
                 PaperSeen::Missing | PaperSeen::NoPerson,
             ) => Some(Self::rejected(refusal.to_string(), cx)),
-            (_, PaperSeen::Good) => Some(Self::verified(false, cx)),
+            // No look tells the new picture from the old one (P61).
+            (this @ Document::Submitted { .. }, PaperSeen::Good) if input.renewal => {
+                Some(this.park(Why::NotRenewed, cx))
+            }
+            (Document::Submitted { .. }, PaperSeen::Good) => Some(Self::verified(false, cx)),
+            (Document::Processing { existing, .. }, PaperSeen::Good) => Some(Self::verified(existing, cx)),
             (_, PaperSeen::Bad { reason }) => Some(Self::rejected(words(reason), cx)),
             (this, PaperSeen::Unknown(word)) => Some(this.park(Why::UnknownStatus(word.clone()), cx)),
             (Document::Submitted { .. }, PaperSeen::Accepted) => Some(Next::to(Self::processing(false, cx))),
@@ -125,9 +131,9 @@ impl Document {
 
     pub(super) fn look_failed(self, cx: &Cx<'_>) -> Option<Next<Self>> {
         match self {
-            Document::Processing { since, asked, inferred, .. } => {
+            Document::Processing { since, asked, inferred, existing, .. } => {
                 let look_at = cx.now + decaying(asked + 1);
-                Some(Next::to(Document::Processing { since, asked: asked + 1, look_at, inferred }))
+                Some(Next::to(Document::Processing { since, asked: asked + 1, look_at, inferred, existing }))
             }
             Document::Submitted { first_sent, doubt, sends, refused } => {
                 let doubt = doubt.unclear(cx.now, cx.params);
@@ -197,7 +203,12 @@ impl Document {
     }
 
     fn processing(inferred: bool, cx: &Cx<'_>) -> Self {
-        Document::Processing { since: cx.now, asked: 0, look_at: cx.now + decaying(2), inferred }
+        Document::Processing { since: cx.now, asked: 0, look_at: cx.now + decaying(2), inferred, existing: false }
+    }
+
+    /// Looked at at once: it is judged, for better or worse.
+    fn there_before(cx: &Cx<'_>) -> Self {
+        Document::Processing { since: cx.now, asked: 0, look_at: cx.now, inferred: false, existing: true }
     }
 
     fn verified(existing: bool, cx: &Cx<'_>) -> Next<Self> {
@@ -222,8 +233,8 @@ impl Document {
                 Document::Submitted { first_sent, doubt: doubt.look_now(cx.now), sends, refused }
             }
             // Its days of silence begin anew.
-            Document::Processing { asked, inferred, .. } => {
-                Document::Processing { since: cx.now, asked, look_at: cx.now, inferred }
+            Document::Processing { asked, inferred, existing, .. } => {
+                Document::Processing { since: cx.now, asked, look_at: cx.now, inferred, existing }
             }
             Document::NeedsOperator { back, .. } => back.looked_now(cx),
             Document::Rendered { .. } | Document::Verified { .. } | Document::Rejected { .. } => self,

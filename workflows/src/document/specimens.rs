@@ -19,7 +19,8 @@ pub(super) fn file(digit: &str) -> FileRef {
     FileRef { blob: Uuid::from_u128(11), sha256: digit.repeat(64), bytes: 120_000 }
 }
 
-/// The one that can be looked at, and so has every arrow but that of what is harmless to repeat.
+/// The one that can be looked at, and so has every arrow but those of what no query shows: verified by its answer, and sent again
+/// at any time.
 pub(super) fn input() -> Input {
     let paper = Paper::IdCard { front: file("a"), back: file("b") };
     Input { request_id: request_id(), person: Some(Uuid::from_u128(7)), paper, renewal: false, owed: None }
@@ -39,7 +40,7 @@ pub(super) fn all() -> Specimens<Document> {
         let doubt = Doubt { negatives, ..Doubt::new(at, at, sends) };
         Document::Submitted { first_sent: at, doubt, sends, refused }
     };
-    let processing = |inferred| Document::Processing { since: at, asked: 0, look_at: at, inferred };
+    let processing = |inferred, existing| Document::Processing { since: at, asked: 0, look_at: at, inferred, existing };
     let parked = |why| Document::NeedsOperator { why, back: Box::new(submitted(0, 1, None)) };
     let states = vec![
         Document::begin(at),
@@ -48,15 +49,16 @@ pub(super) fn all() -> Specimens<Document> {
         submitted(0, 1, Some(refusal.clone())),
         submitted(2, 1, None),
         submitted(2, 5, None),
-        processing(false),
-        processing(true),
+        processing(false, false),
+        processing(true, false),
         Document::Verified { at, existing: false },
         Document::Verified { at, existing: true },
         Document::Rejected { at, reason: "照片不清晰".into() },
         parked(Why::UnknownStatus("HALF".into())),
         parked(Why::SendsExhausted),
         parked(Why::NotRenewed),
-        Document::NeedsOperator { why: Why::Silent, back: Box::new(processing(false)) },
+        Document::NeedsOperator { why: Why::Silent, back: Box::new(processing(false, false)) },
+        processing(false, true),
     ];
     let every = [
         PaperSeen::Accepted,

@@ -35,9 +35,20 @@ fn lost(input: &Input, cx: &Cx<'_>) -> Document {
 #[test]
 fn p61_success_at_once_means_that_a_picture_was_there_and_is_no_renewal() {
     with_cx(|cx| {
-        assert_eq!(taken(PaperSeen::Good, &id_card(), cx), Document::Verified { at: cx.now, existing: true });
+        let there = taken(PaperSeen::Good, &id_card(), cx);
+        assert!(
+            matches!(there.step(&id_card(), cx), Step::Call(Request::FindIdCard { .. })),
+            "a look says how it stands"
+        );
+        let good = Event::Seen { asked_at: cx.now, seen: PaperSeen::Good };
+        assert_eq!(go(there.clone(), &id_card(), good.clone(), cx), Document::Verified { at: cx.now, existing: true });
+        let bad = Event::Seen { asked_at: cx.now, seen: PaperSeen::Bad { reason: None } };
+        assert!(matches!(go(there, &id_card(), bad, cx), Document::Rejected { .. }));
         let renewal = Input { renewal: true, ..id_card() };
         let parked = taken(PaperSeen::Good, &renewal, cx);
+        assert!(matches!(parked, Document::NeedsOperator { why: Why::NotRenewed, .. }));
+        // Nor is the picture that a look shows after a lost answer, which may be the old one.
+        let parked = go(lost(&renewal, cx), &renewal, good, cx);
         assert!(matches!(parked, Document::NeedsOperator { why: Why::NotRenewed, .. }));
         assert_eq!(taken(PaperSeen::Good, &voucher(), cx), Document::Verified { at: cx.now, existing: false });
     });
@@ -48,6 +59,9 @@ fn p62_a_person_whom_the_provider_does_not_know_must_sign_up_first() {
     with_cx(|cx| {
         let parked = taken(PaperSeen::NoPerson, &id_card(), cx);
         assert!(matches!(parked, Document::NeedsOperator { why: Why::NoPerson, .. }));
+        // After a lost answer the same word only says that the pictures, which would have made the person known, did not arrive.
+        let unknown = Event::Seen { asked_at: cx.now, seen: PaperSeen::NoPerson };
+        assert!(matches!(go(lost(&id_card(), cx), &id_card(), unknown, cx), Document::Submitted { .. }));
     });
 }
 

@@ -67,7 +67,7 @@ pub(crate) async fn submit(
         Submitted::Differs(id) => {
             return Err(Error::conflict(
                 "contract_id_used",
-                format!("document submission {id} has this contract_id, with another file"),
+                format!("document submission {id} has this contract_id, with another file, person or party"),
             ));
         }
     };
@@ -127,14 +127,19 @@ async fn prepared(
     };
     let whose = person.map(|person| person.to_string()).unwrap_or_default();
     let renewal = if body.renewal { "renewal" } else { "" };
-    let (business_key, request_id) = known_by(api, caller, [account, &purpose, &whose, renewal]);
+    // A contract_id is used once, whosever it is (P63): whatever differs is another content, and refused.
+    let key: &[&str] = match &paper {
+        Paper::Agreement { .. } => &[account, &purpose],
+        Paper::IdCard { .. } | Paper::Face { .. } | Paper::Voucher { .. } => &[account, &purpose, &whose, renewal],
+    };
+    let (business_key, request_id) = known_by(api, caller, key);
     machine(api, caller, account, business_key, &Input { request_id, person, paper, renewal: body.renewal, owed })
 }
 
 /// A voucher that came with a payer's report, as it will be known.
 pub(crate) fn brought(api: &Api, caller: &Caller, remit: &remits::Known, file: FileRef) -> Brought {
     let purpose = voucher_purpose(&remit.input.provider_order_id, &file);
-    let (business_key, request_id) = known_by(api, caller, [&remit.row.account, &purpose, "", ""]);
+    let (business_key, request_id) = known_by(api, caller, &[&remit.row.account, &purpose, "", ""]);
     Brought { business_key, request_id, file }
 }
 
@@ -143,15 +148,18 @@ fn voucher_purpose(order_id: &ProviderOrderId, file: &FileRef) -> String {
 }
 
 /// The same paper for the same purpose has the same key here, and the same id at the provider.
-fn known_by(api: &Api, caller: &Caller, what: [&str; 4]) -> (String, RequestId) {
-    let business_key = api.store().fingerprint(&caller.tenant, "document", &what);
+fn known_by(api: &Api, caller: &Caller, what: &[&str]) -> (String, RequestId) {
+    let business_key = api.store().fingerprint(&caller.tenant, "document", what);
     let request_id = api.store().derive_request_id(&caller.tenant, &format!("document/{business_key}"));
     (business_key, request_id)
 }
 
 fn machine(api: &Api, caller: &Caller, account: &str, business_key: String, input: &Input) -> Result<New, Error> {
-    let files: Vec<&str> = input.paper.files().iter().map(|file| file.sha256.as_str()).collect();
-    let content_hash = hex::encode(Sha256::digest(files.join("/")));
+    let mut content: Vec<String> = input.paper.files().iter().map(|file| file.sha256.clone()).collect();
+    if let Paper::Agreement { contract, .. } = &input.paper {
+        content.extend([value(contract)?.to_string(), input.person.map(|id| id.to_string()).unwrap_or_default()]);
+    }
+    let content_hash = hex::encode(Sha256::digest(content.join("/")));
     Ok(New {
         workflow: WORKFLOW.into(),
         tenant: caller.tenant.clone(),
@@ -198,8 +206,12 @@ async fn fitted(api: &Api, caller: &Caller, account: &str, upload: &Upload) -> R
         ));
     };
     match kind.family() {
-        Family::Picture => rendition(api, caller, upload, bounds).await,
-        Family::Pdf | Family::Video if upload.file.bytes > bounds.bytes => {
+        // A face is looked at; an ID card is read.
+        Family::Picture if kind == FileKind::FaceFrame => {
+            rendition(api, caller, upload, bounds, Floor::RECOGNISABLE).await
+        }
+        Family::Picture => rendition(api, caller, upload, bounds, Floor::LEGIBLE).await,
+        Family::Pdf | Family::Video if basis(bounds).count(upload.file.bytes) > bounds.bytes => {
             let said = format!("the provider takes at most {} bytes", bounds.bytes);
             Err(ids("file_too_large", &said, "文件超过服务商允许的大小"))
         }
@@ -207,7 +219,17 @@ async fn fitted(api: &Api, caller: &Caller, account: &str, upload: &Upload) -> R
     }
 }
 
-async fn rendition(api: &Api, caller: &Caller, upload: &Upload, bounds: Bounds) -> Result<FileRef, Error> {
+fn basis(bounds: Bounds) -> Basis {
+    if bounds.base64 { Basis::Base64 } else { Basis::Raw }
+}
+
+async fn rendition(
+    api: &Api,
+    caller: &Caller,
+    upload: &Upload,
+    bounds: Bounds,
+    floor: Floor,
+) -> Result<FileRef, Error> {
     let _place = HEAVY.acquire().await.map_err(|_| Error::Internal)?;
     let reader = api.store().blob_reader(&caller.tenant, upload.file.blob, BlobUse::Machine).await?;
     let Some(mut reader) = reader else { return Err(Error::NotFound("document")) };
@@ -215,8 +237,7 @@ async fn rendition(api: &Api, caller: &Caller, upload: &Upload, bounds: Bounds) 
     while let Some(part) = reader.next().await? {
         original.extend_from_slice(&part);
     }
-    let basis = if bounds.base64 { Basis::Base64 } else { Basis::Raw };
-    let limit = Limit { bytes: bounds.bytes, basis, floor: Floor::LEGIBLE };
+    let limit = Limit { bytes: bounds.bytes, basis: basis(bounds), floor };
     let made = tokio::task::spawn_blocking(move || fit(&original, &limit)).await.map_err(|_| Error::Internal)?;
     let made = made.map_err(|unfit| match unfit {
         Unfit::Refused(invalid) => Error::Invalid(vec![FieldError::of("document_ids", &invalid)]),

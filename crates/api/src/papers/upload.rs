@@ -1,6 +1,7 @@
 //! `POST /v1/documents`: one file, judged by its content while it comes, and kept. Name and declared type are never asked.
 
 use crate::api::Api;
+use crate::door::declared;
 use crate::orders::body::PersonBody;
 use crate::orders::draft::{Faults, person};
 use crate::papers::view::UploadView;
@@ -10,14 +11,14 @@ use crate::role::Caller;
 use crate::{orders, remits};
 use axum::extract::State;
 use axum::extract::multipart::{Field, Multipart};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use documents::{Accept, Sniffer};
 use domain::papers::{Family, FileKind, FileRef};
 use domain::{InstanceId, Invalid, Time, ids};
 use serde_json::json;
 use std::time::Duration;
 use store::{BlobWriter, NewBlob, Upload};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 /// A photo as it comes from a phone; what goes to a provider is made smaller.
@@ -30,6 +31,10 @@ const TEXT_MAX: usize = 4096;
 const KEPT: Duration = Duration::from_secs(3653 * 24 * 3600);
 /// Decoding a picture, or opening a PDF, takes tens of megabytes: so many at once.
 pub(super) static HEAVY: Semaphore = Semaphore::const_new(2);
+
+/// Pictures and PDFs are whole in memory until they are judged: so many megabytes of them at once. Who comes then waits before he sends.
+static WHOLE: Semaphore = Semaphore::const_new(64);
+const MIB: u64 = 1024 * 1024;
 
 /// The fields of the form; the file comes last.
 #[derive(utoipa::ToSchema)]
@@ -70,6 +75,7 @@ struct Expected {
 pub(crate) async fn upload(
     State(api): State<Api>,
     caller: Caller,
+    headers: HeaderMap,
     form: Result<Multipart, axum::extract::multipart::MultipartRejection>,
 ) -> Result<(StatusCode, axum::Json<UploadView>), Error> {
     let mut form = form.map_err(|_| Error::MediaType("the body as multipart/form-data"))?;
@@ -83,7 +89,7 @@ pub(crate) async fn upload(
             "remit" => &mut head.remit,
             "file" => {
                 let expected = head.expected(&api, &caller).await?;
-                let upload = take(&api, &caller, expected, field).await?;
+                let upload = take(&api, &caller, expected, declared(&headers), field).await?;
                 return Ok((StatusCode::CREATED, axum::Json(UploadView::of(upload))));
             }
             _ => {
@@ -145,11 +151,21 @@ impl Head {
 }
 
 /// Chunk by chunk: nothing is kept that has been refused.
-async fn take(api: &Api, caller: &Caller, expected: Expected, mut field: Field<'_>) -> Result<Upload, Error> {
+async fn take(
+    api: &Api,
+    caller: &Caller,
+    expected: Expected,
+    declared: Option<usize>,
+    mut field: Field<'_>,
+) -> Result<Upload, Error> {
     let (accept, media, most) = match expected.kind.family() {
         Family::Picture => (Accept::picture(PICTURE_MAX), "image", PICTURE_MAX),
         Family::Pdf => (Accept::pdf(PDF_MAX), "document", PDF_MAX),
         Family::Video => (Accept::video(VIDEO_MAX), "video", VIDEO_MAX),
+    };
+    let _whole = match expected.kind.family() {
+        Family::Picture | Family::Pdf => Some(room(declared, most).await?),
+        Family::Video => None,
     };
     let at = api.now();
     let class = expected.kind.name().to_owned();
@@ -194,6 +210,13 @@ async fn kept(api: &Api, caller: &Caller, expected: Expected, writer: BlobWriter
     let facts = json!({ "kind": upload.kind, "sha256": upload.file.sha256 });
     api.act(caller, "document.uploaded", InstanceId(upload.id), facts).await?;
     Ok(upload)
+}
+
+/// Room for a file that is kept whole: as large as its request says, or as it may be.
+async fn room(declared: Option<usize>, most: u64) -> Result<SemaphorePermit<'static>, Error> {
+    let bytes = declared.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(most).min(most);
+    let megabytes = u32::try_from(bytes.div_ceil(MIB).max(1)).map_err(|_| Error::Internal)?;
+    WHOLE.acquire_many(megabytes).await.map_err(|_| Error::Internal)
 }
 
 fn refused(invalid: &Invalid) -> Error {

@@ -1,6 +1,6 @@
 //! P30–P37: telling the provider.
 
-use crate::documents::pdf;
+use crate::world::files::pdf;
 use crate::world::*;
 use domain::Time;
 use engine::Driven;

@@ -7,7 +7,7 @@
 
 use crate::names::{Required, Scenario};
 use crate::world::{Db, World};
-use crate::{callbacks, confirming, creating, documents, papers, paying, races, signing, statuses, traps};
+use crate::{callbacks, confirming, creating, documents, papers, paying, races, signing, statuses, traps, uploads};
 
 /// Tells a story and holds its end against the oracle.
 async fn tell<Told: Future<Output = World>>(story: fn(Db) -> Told, db: Db) {
@@ -92,7 +92,13 @@ scenarios! {
     P49 signing::p49_already_signed_no_callback "who has signed before is signed at once";
     P50 signing::p50_sign_up_without_request_id "one application per person and party, identical when it goes again";
     P51 signing::p51_batch_501_and_missing_row "looks share calls of 500, each under a new number, and a refused batch is halved";
+    P56 documents::p56_size_limit_base64_basis "an account that counts base64 gets pictures that fit so, and larger PDFs are refused";
+    P57 documents::p57_recompress_below_legibility_floor "what could not be read goes to a person, who hears why, and the original is kept";
+    P61 documents::p61_existing_image_reports_success "success at once is the old picture: looked at, told apart, and no renewal";
+    P62 documents::p62_image_status_null_literal "NULL is a word: a sign-up comes first, and then it goes on";
     P63 documents::p63_agreement_retry_duplicate_contract_id "a lost agreement goes again under its own number, and silence goes to a person";
+    P64 documents::p64_large_upload_lane_bounded "large files go two at once beside the orders, the same bytes each time, and lie in no row";
+    P66 documents::p66_status_false_string "FALSE and FAIL are rejections, at once and later, with their reason";
     T01 traps::t01_req_object_not_array "req is an object, both ways";
     T02 traps::t02_close_reason_two_spellings "close_reason and Close_reason are one notice";
     T03 traps::t03_ids_as_number_or_string "ids as numbers and text, beyond what a machine word holds";
@@ -100,8 +106,7 @@ scenarios! {
     T05 traps::t05_request_id_vs_order_id "orders by our id, remits by the provider's";
     T06 traps::t06_hmac_algorithm_per_account "the algorithm belongs to the account";
     T07 traps::t07_gson_escaped_equals "the received bytes are verified, and never written anew";
-    T08 traps::t08_fail_and_false "callbacks of uploads are taken with FAIL and with FALSE"
-        later "documents: the answers of the uploads themselves";
+    T08 traps::t08_fail_and_false "uploads are refused with FAIL and with FALSE, in callbacks and in answers";
     R01 races::race_no_permit_ever_and_close "no permit ever, closed: auto_closed_unpaid";
     R02 races::race_permit_out_and_close_notice "permit out, notice: in doubt with a case, until the bank's final word";
     R03 races::race_evidence_unsent_and_close_notice "evidence, notice: ask; ACCEPT sends, past D with a case; CLOSE does not";
@@ -121,6 +126,13 @@ scenarios! {
     E06 papers::e06_returned_before_the_decision "paid, then returned before CONTINUE: open again, and payable at once";
     E07 papers::e07_returned_after_the_levy "paid, levied, then returned: one incident, closed by two persons";
     E08 papers::e08_a_closed_payment_is_explained_by_two_persons "closed although paid: what two persons settled outside is an end";
+    D01 documents::d01_muted_callbacks_are_found_by_query "without callbacks the pictures' queries find how they were judged";
+    D02 documents::d02_copies_and_forgeries_change_nothing "what is forged, foreign, copied or late moves no paper";
+    D03 documents::d03_a_lost_worker_leaves_one_paper "a worker that dies in the call: found by a query, or identical again";
+    D04 uploads::d04_a_photo_of_twelve_megapixels "a large photo is brought within the limit, and can still be read";
+    D05 uploads::d05_a_sideways_photo_stands_up "it arrives upright, and without where it was taken";
+    D06 uploads::d06_a_video_up_to_its_limit "14.9 MB are taken, 15.1 MB are refused with what to do";
+    D07 uploads::d07_a_file_is_what_its_content_says "a renamed, locked, cut off or empty file is refused with what it is";
     G01 signing::g01_waits_for_the_signature_and_resumes "an order waits for its person's signature, invites once, and goes on by itself";
     G02 signing::g02_outlasts_a_failed_invitation "a failed invitation stops nothing for ever: the next one lets the order go";
 }
@@ -129,11 +141,12 @@ scenarios! {
 fn the_list() {
     let all = LIST.all();
     let wanted: Vec<String> = (1..=51)
-        .chain([63])
+        .chain([56, 57, 61, 62, 63, 64, 66])
         .map(|n| format!("P{n:02}"))
         .chain((1..=8).map(|n| format!("T{n:02}")))
         .chain((1..=10).map(|n| format!("R{n:02}")))
         .chain((1..=8).map(|n| format!("E{n:02}")))
+        .chain((1..=7).map(|n| format!("D{n:02}")))
         .chain((1..=2).map(|n| format!("G{n:02}")))
         .collect();
     assert_eq!(all.iter().map(|(_, scenario)| scenario.id).collect::<Vec<_>>(), wanted, "every id, in order, once");

@@ -1,4 +1,4 @@
-//! The scenarios: every pitfall, decoding trap and race of the documents that concerns orders, remits, callbacks, money and sign-ups, as a
+//! The scenarios: every pitfall, decoding trap and race of the documents that concerns orders, remits, callbacks, money, sign-ups and papers, as a
 //! story against the simulator over HTTP, on both databases. `list` says which there are.
 //!
 //! Each story is told once, as given, when, then, and hands its [`world::World`] back: what must hold at the end of every one of
@@ -20,3 +20,4 @@ mod papers;
 mod signing;
 mod documents;
 mod crowd;
+mod uploads;

@@ -1,6 +1,7 @@
-//! The names that must be there: every pitfall P01–P51, every decoding trap that concerns orders, remits, callbacks and money
+//! The names that must be there: every pitfall P01–P51, those of papers, every decoding trap that concerns orders, remits, callbacks and money
 //! (T01–T08; T09–T15 are the codecs of registration and attachments), every row of the race table (safety.md §8), and every answer to
-//! evidence that people bring (E01–E08, safety.md §6, §11); and the gates of an order (G01, G02, safety.md §9).
+//! evidence that people bring (E01–E08, safety.md §6, §11); what people upload (D01–D07), and the gates of an
+//! order (G01, G02, safety.md §9).
 //!
 //! They are the fields of one struct, so that a list without one of them, or with one too many, does not compile.
 
@@ -89,7 +90,13 @@ required! {
     p51_batch_501_and_missing_row
 
     // Papers.
+    p56_size_limit_base64_basis
+    p57_recompress_below_legibility_floor
+    p61_existing_image_reports_success
+    p62_image_status_null_literal
     p63_agreement_retry_duplicate_contract_id
+    p64_large_upload_lane_bounded
+    p66_status_false_string
     // Decoding traps.
     t01_req_object_not_array
     t02_close_reason_two_spellings
@@ -119,6 +126,15 @@ required! {
     e06_returned_before_the_decision
     e07_returned_after_the_levy
     e08_a_closed_payment_is_explained_by_two_persons
+
+    // Papers without their callbacks, with too many, and after a crash; and what people upload.
+    d01_muted_callbacks_are_found_by_query
+    d02_copies_and_forgeries_change_nothing
+    d03_a_lost_worker_leaves_one_paper
+    d04_a_photo_of_twelve_megapixels
+    d05_a_sideways_photo_stands_up
+    d06_a_video_up_to_its_limit
+    d07_a_file_is_what_its_content_says
 
     // What an order waits for.
     g01_waits_for_the_signature_and_resumes

@@ -1,10 +1,12 @@
 //! T01–T08: the decoding traps that concern orders, remits, callbacks and money.
 
+use crate::world::files::{jpeg, page, pdf};
 use crate::world::*;
 use domain::Money;
 use providers::olading::{Settings, settings::Algorithm};
 use serde_json::{Value, json};
 use simulator::ledger::Effect;
+use simulator::switches::Judgement;
 use simulator::{Location, Operation};
 
 pub(crate) async fn t01_req_object_not_array(db: Db) -> World {
@@ -160,17 +162,28 @@ pub(crate) async fn t07_gson_escaped_equals(db: Db) -> World {
     w
 }
 
-/// What exists of it: the callbacks of uploads are read with either word, kept and acknowledged.
 pub(crate) async fn t08_fail_and_false(db: Db) -> World {
     let w = World::new(db).await;
     let (order, _) = w.ready("A-1").await;
+    // Given callbacks of uploads with either word, about nothing that is ours: each is kept, and acknowledged.
     for word in ["FAIL", "FALSE", "SUCCESS"] {
-        let data = json!({ "request_id": order.request_id, "contract_id": "C1", "status": word });
-        w.callback(callback("UPLOAD_TAXPAYER_AGREEMENT", &data)).await.expect(200);
+        let about = |request_id: &str| json!({ "request_id": request_id, "contract_id": "C1", "status": word });
+        for request_id in [order.request_id.as_str(), "0123456789abcdef0123456789abcdef"] {
+            w.callback(callback("UPLOAD_TAXPAYER_AGREEMENT", &about(request_id))).await.expect(200);
+        }
     }
     w.run(minutes(11)).await;
     let kept = w.engine.orphans().await.unwrap();
-    assert_eq!(kept.len(), 3, "durable, each of them, until documents are driven");
-    assert_eq!(w.order_state(&order).await, "ready", "and nothing else moves");
+    assert_eq!(kept.len(), 3, "durable, each of them");
+    assert_eq!(w.order_state(&order).await, "ready", "under an order's id they move nothing");
+    // The answers of the uploads themselves: FALSE of a face, FAIL of an agreement.
+    w.switch(|switches| switches.papers = Judgement::BadAtOnce);
+    let frame = w.kept(1, "face_frame", &jpeg(&page(1200, 900, 40))).await;
+    let face = w.submits(json!({ "document_ids": [frame] })).await;
+    let agreement = w.submits_agreement(1, "C-1", &pdf("one")).await;
+    w.settle().await;
+    for submission in [&face, &agreement] {
+        assert_eq!(w.submission_state(submission).await, "rejected", "not stored, and no text that is true");
+    }
     w
 }

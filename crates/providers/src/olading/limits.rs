@@ -1,8 +1,8 @@
 //! Every printed length, size and count, checked before anything is sent: the refusal then names the field, which the provider's
-//! `0002` does not. Lengths count characters, not bytes (P11); sizes count the raw bytes of a file, not its base64.
+//! `0002` does not. Lengths count characters, not bytes (P11); sizes of files as the account says (P56).
 
 use super::lenient::{File, Int};
-use super::settings::Settings;
+use super::settings::{FileSizeBasis, Settings};
 use super::wire::{
     AddBankVoucher, Agreement, Asked, ConfirmOrder, CreateOrder, Customer, Face, IdCardUpload, QueryIdCardImage,
     QueryOrder, QuerySignUpBatch, SignUp, SyncSign, UploadFaceidVideoFrame, UploadIdCardImage, UploadTaxpayerAgreement,
@@ -39,7 +39,7 @@ const NAME_MAX: usize = 10;
 const CREDIT_CODE_MAX: usize = 20;
 const CUSTOMER_ID_MAX: usize = 50;
 
-/// The most that the document allows of a file (000 §2.8 to §2.12). It says "MB" without saying of what; taken as of the file.
+/// The most that the document allows of a file (000 §2.8 to §2.12). It says "MB" without saying of what: the account says (P56).
 pub(crate) fn bounds(kind: FileKind, settings: &Settings) -> Bounds {
     let bytes = match kind {
         FileKind::Agreement => PDF_MAX as u64,
@@ -48,7 +48,7 @@ pub(crate) fn bounds(kind: FileKind, settings: &Settings) -> Bounds {
         FileKind::FaceVideo => VIDEO_MAX as u64,
         FileKind::FaceFrame => FRAME_MAX as u64,
     };
-    Bounds { bytes, base64: false }
+    Bounds { bytes, base64: settings.file_size_basis == FileSizeBasis::Base64 }
 }
 
 impl Limited for SyncSign {
@@ -109,10 +109,10 @@ impl Limited for QueryOrder {
 }
 
 impl Limited for UploadTaxpayerAgreement {
-    fn check(&self, _: &Settings) -> Checked {
+    fn check(&self, settings: &Settings) -> Checked {
         name("name", &self.name)?;
         chars("contract_id", &self.contract_id, 50)?;
-        pdf("file_data", &self.file_data, PDF_MAX)
+        pdf("file_data", &self.file_data, PDF_MAX, settings)
     }
 }
 
@@ -120,16 +120,16 @@ impl Limited for AddBankVoucher {
     fn check(&self, settings: &Settings) -> Checked {
         chars("file_name", &self.file_name, 30)?;
         kind("file_name", self.file_name.to_ascii_lowercase().ends_with(".pdf"), "a name with the suffix .pdf")?;
-        pdf("file", &self.file, usize::try_from(settings.voucher_max_bytes).unwrap_or(usize::MAX))
+        pdf("file", &self.file, usize::try_from(settings.voucher_max_bytes).unwrap_or(usize::MAX), settings)
     }
 }
 
 impl Limited for UploadIdCardImage {
-    fn check(&self, _: &Settings) -> Checked {
+    fn check(&self, settings: &Settings) -> Checked {
         name("realName", &self.real_name)?;
         let IdCardUpload::Direct { front_image, back_image } = &self.upload;
-        bytes("frontImage", front_image, ID_CARD_PICTURE_MAX)?;
-        bytes("backImage", back_image, ID_CARD_PICTURE_MAX)
+        bytes("frontImage", front_image, ID_CARD_PICTURE_MAX, settings)?;
+        bytes("backImage", back_image, ID_CARD_PICTURE_MAX, settings)
     }
 }
 
@@ -140,14 +140,14 @@ impl Limited for QueryIdCardImage {
 }
 
 impl Limited for UploadFaceidVideoFrame {
-    fn check(&self, _: &Settings) -> Checked {
+    fn check(&self, settings: &Settings) -> Checked {
         match &self.face {
             Face::Video(file) => {
-                bytes("videoBase64", file, VIDEO_MAX)?;
+                bytes("videoBase64", file, VIDEO_MAX, settings)?;
                 kind("videoBase64", is_video(&file.0), "an mp4, avi or flv file")
             }
             Face::Frame(file) => {
-                bytes("frameBase64", file, FRAME_MAX)?;
+                bytes("frameBase64", file, FRAME_MAX, settings)?;
                 kind("frameBase64", file.0.starts_with(b"\xff\xd8\xff"), "a jpg file")
             }
         }
@@ -181,8 +181,12 @@ fn above_zero(field: &'static str, money: Money) -> Checked {
     if money == Money::ZERO { broken(field, "is zero".to_owned()) } else { Ok(()) }
 }
 
-fn bytes(field: &'static str, file: &File, most: usize) -> Checked {
-    match file.0.len() {
+fn bytes(field: &'static str, file: &File, most: usize, settings: &Settings) -> Checked {
+    let count = match settings.file_size_basis {
+        FileSizeBasis::File => file.0.len(),
+        FileSizeBasis::Base64 => file.0.len().div_ceil(3) * 4,
+    };
+    match count {
         0 => broken(field, "is empty".to_owned()),
         count if count > most => broken(field, format!("has {count} bytes; the provider takes at most {most}")),
         _ => Ok(()),
@@ -193,8 +197,8 @@ fn kind(field: &'static str, is_it: bool, what: &str) -> Checked {
     if is_it { Ok(()) } else { broken(field, format!("is not {what}")) }
 }
 
-fn pdf(field: &'static str, file: &File, most: usize) -> Checked {
-    bytes(field, file, most)?;
+fn pdf(field: &'static str, file: &File, most: usize, settings: &Settings) -> Checked {
+    bytes(field, file, most, settings)?;
     kind(field, file.0.starts_with(b"%PDF-"), "a PDF file")
 }
 

@@ -61,6 +61,8 @@ pub struct Settings {
     /// Longest PDF of a voucher; the document gives no size (000 §2.9).
     #[serde(deserialize_with = "number")]
     pub voucher_max_bytes: u32,
+    /// What the megabytes of 000 §2.8 to §2.12 are counted over: they say of what nowhere (P56).
+    pub file_size_basis: FileSizeBasis,
 
     /// Who pays the person: to be stated before a permit is issued against the production host (safety.md §15.0).
     pub payer: Option<String>,
@@ -72,6 +74,14 @@ pub struct Settings {
     /// Per remit.
     #[serde(deserialize_with = "number")]
     pub gross_sum_tolerance_fen: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileSizeBasis {
+    File,
+    /// Its base64 text, as it is sent.
+    Base64,
 }
 
 /// 签名算法 (T06).
@@ -186,6 +196,7 @@ impl Default for Settings {
             arising_time_tolerance: None,
             arising_time_previous_month: None,
             voucher_max_bytes: 10 * 1024 * 1024,
+            file_size_basis: FileSizeBasis::File,
             payer: None,
             levied_proof: LeviedProof::BeforeDeadline,
             cancel_never_permitted: CancelNeverPermitted::PayCutoff,

@@ -7,6 +7,7 @@ use super::{Call, Done, Outcome, accepted, read, refused};
 use crate::agenda::Event;
 use crate::ledger::{DocumentTruth, Effect, fingerprint, sha256};
 use crate::sim::Sim;
+use crate::switches::Judgement;
 use serde_json::{Value, json};
 
 impl Sim {
@@ -22,7 +23,7 @@ impl Sim {
             }
             return Ok(Done { data: agreement(known, &contract_id), effect: Effect::Duplicate });
         }
-        if !file.starts_with(b"%PDF") {
+        if !file.starts_with(b"%PDF") || self.config.switches.papers == Judgement::BadAtOnce {
             let data = json!({ "request_id": call.id, "status": "FAIL", "contract_id": contract_id });
             return Ok(Done { data, effect: Effect::Refused });
         }
@@ -37,8 +38,9 @@ impl Sim {
     }
 
     pub(crate) fn agreement_stored(&mut self, client: String, contract_id: String) {
+        let bad = self.config.switches.papers == Judgement::BadLater;
         let Some(upload) = self.book.uploads.get_mut(&(client.clone(), contract_id.clone())) else { return };
-        upload.status = "SUCCESS";
+        upload.status = if bad { "FAIL" } else { "SUCCESS" };
         let data = agreement(upload, &contract_id);
         self.announce(&client, "UPLOAD_TAXPAYER_AGREEMENT", data);
     }
@@ -58,13 +60,17 @@ impl Sim {
         let id_card = text(&call.data, "idCardNo").unwrap_or_default();
         let answer = |status: &str| json!({ "requestId": call.id, "status": status });
         let known = self.knows_person(&call.client, &id_card);
-        if !known && !call.data.contains_key("cellPhone") {
+        let by_phone = self.config.switches.taxpayer_by_phone && call.data.contains_key("cellPhone");
+        if !known && !by_phone {
             // R1 and R6: nobody signed, and without a phone number no taxpayer is created.
             return Ok(Done { data: answer("NULL"), effect: Effect::Refused });
         }
         let key = (call.client.clone(), id_card.clone());
         if let Some(image) = self.book.images.get(&key).filter(|image| image.status != FAILED) {
             return Ok(Done { data: answer(image.status), effect: Effect::Duplicate });
+        }
+        if self.config.switches.papers == Judgement::BadAtOnce {
+            return Ok(Done { data: answer(FAILED), effect: Effect::Refused });
         }
         self.book.images.insert(key, Image { request_id: call.id.clone(), status: "ACCEPT" });
         self.keep(call, &fingerprint(&id_card), "ACCEPT", &file(call, "frontImage"));
@@ -74,9 +80,10 @@ impl Sim {
     }
 
     pub(crate) fn image_judged(&mut self, client: String, id_card: String) {
+        let bad = self.config.switches.papers == Judgement::BadLater;
         let Some(image) = self.book.images.get_mut(&(client.clone(), id_card)) else { return };
-        image.status = "IDENTIFY_SUCCESS";
-        let data = json!({ "requestId": image.request_id, "status": image.status });
+        image.status = if bad { FAILED } else { "IDENTIFY_SUCCESS" };
+        let data = judged(&image.request_id, image.status);
         self.announce(&client, "UPLOAD_ID_CARD_IMAGE", data);
     }
 
@@ -85,7 +92,7 @@ impl Sim {
         let id_card = text(&call.data, "idCardNo").unwrap_or_default();
         let image = self.book.images.get(&(call.client.clone(), id_card.clone()));
         let absent = if self.knows_person(&call.client, &id_card) { "UN_IDENTIFY" } else { "NULL" };
-        read(json!({ "requestId": call.id, "status": image.map_or(absent, |image| image.status) }))
+        read(judged(&call.id, image.map_or(absent, |image| image.status)))
     }
 
     /// UPLOAD_FACEID_VIDEO_FRAME: the video is preferred (R3).
@@ -99,26 +106,22 @@ impl Sim {
 
     /// The answer of the two uploads that are judged at once.
     fn stored(&mut self, call: &Call, key_field: &str, subject: &str, good: bool, file: &[u8]) -> Outcome {
+        let good = good && self.config.switches.papers == Judgement::Good;
         let status = if good { "SUCCESS" } else { "FALSE" };
-        // The identical repeat is harmless (safety.md §15.14).
-        let effect = match good {
-            true if self.has(call, subject, file) => Effect::Duplicate,
-            true => Effect::Accepted,
-            false => Effect::Refused,
+        let (name, digest) = (call.operation.name(), sha256(file));
+        // The identical upload again is harmless (safety.md §15.14).
+        let known = |it: &DocumentTruth| {
+            it.client == call.client && it.operation == name && it.id == subject && it.sha256 == digest
         };
-        if effect == Effect::Accepted {
-            self.keep(call, subject, status, file);
-        }
+        let effect = match (good, self.book.documents.iter().any(known)) {
+            (false, _) => Effect::Refused,
+            (true, true) => Effect::Duplicate,
+            (true, false) => {
+                self.keep(call, subject, status, file);
+                Effect::Accepted
+            }
+        };
         Ok(Done { data: json!({ key_field: call.id, "status": status }), effect })
-    }
-
-    fn has(&self, call: &Call, id: &str, file: &[u8]) -> bool {
-        let (operation, digest) = (call.operation.name(), sha256(file));
-        let same = |known: &DocumentTruth| {
-            (&known.client, known.operation.as_str(), known.id.as_str()) == (&call.client, operation, id)
-                && known.sha256 == digest
-        };
-        self.book.documents.iter().any(same)
     }
 
     fn keep(&mut self, call: &Call, id: &str, status: &str, file: &[u8]) {
@@ -138,6 +141,15 @@ const FAILED: &str = "IDENTIFY_FAIL";
 /// The decoded file of a field; the door has seen that it is base64.
 fn file(call: &Call, field: &str) -> Vec<u8> {
     text(&call.data, field).and_then(|text| base64_bytes(&text)).unwrap_or_default()
+}
+
+/// 证照处理状态, with its reason where there is one.
+fn judged(request_id: &str, status: &str) -> Value {
+    let mut data = json!({ "requestId": request_id, "status": status });
+    if status == FAILED {
+        data["failReason"] = json!("照片不清晰");
+    }
+    data
 }
 
 fn agreement(upload: &Upload, contract_id: &str) -> Value {

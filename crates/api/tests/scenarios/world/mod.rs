@@ -1,11 +1,13 @@
 //! The world of one scenario: the real simulator and the real API on loopback sockets, the real store on a database of its own,
 //! the real engine driven by hand, and one clock that moves only when a story says so.
 //!
-//! `office` and `till` speak to levee's API, `far` to the provider and the bank, `time` lets time pass, `workers` are further workers of the
+//! `office`, `till` and `desk` speak to levee's API (`files` has what the desk is brought), `far` to the provider and the bank, `time` lets time pass, `workers` are further workers of the
 //! same fleet, `end` is the oracle that every story meets.
 
 mod office;
 mod till;
+mod desk;
+pub(crate) mod files;
 mod far;
 mod time;
 mod workers;

@@ -43,6 +43,19 @@ fn p45_a_plus_travels_as_percent_2b() {
 }
 
 #[test]
+fn p64_what_is_written_in_one_go_is_the_form_and_its_signature() {
+    for hmac_algorithm in [Algorithm::HmacSHA256, Algorithm::HmacSHA384, Algorithm::HmacSHA512] {
+        let codec = Codec::new(&Settings { hmac_algorithm, ..settings() });
+        // Every byte that a form or JSON writes in another way, and text long enough to come in many pieces.
+        let data = json!({ "name": "张三·\"\u{1}\\ a+b/c=&%~-_.*", "file": "+/9=".repeat(5000) });
+        let body = String::from_utf8(codec.seal("QUERY_ORDER_V2", &data, now()).unwrap()).unwrap();
+        let (req, sign) = unform(body.as_bytes()).unwrap();
+        assert_eq!(sign, codec.sign(req.as_bytes()));
+        assert_eq!(body, form(&req, &sign));
+    }
+}
+
+#[test]
 fn t01_req_is_an_object() {
     let body = codec().seal("QUERY_ORDER_V2", &json!({}), now()).unwrap();
     let (req, _) = unform(&body).unwrap();
