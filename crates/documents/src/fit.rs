@@ -145,14 +145,16 @@ impl Search<'_> {
         let (mut least, mut most) = (fitting.quality, quality_max.max(fitting.quality));
         let small = self.original.scaled(fitting.long_edge)?;
         let mut best = fitting;
+        // Many a picture fits as fine as can be: that is tried first.
+        let mut quality = most;
         while least < most {
-            let quality = least + (most - least).div_ceil(2);
             let attempt = Attempt { quality, jpeg: small.jpeg(quality)?, ..best };
             if self.fits(&attempt) {
                 (least, best) = (quality, attempt);
             } else {
                 most = quality - 1;
             }
+            quality = least + (most - least).div_ceil(2);
         }
         Ok(best)
     }

@@ -5,26 +5,38 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 use std::fmt::Write as _;
 
-/// A card as a scanner sees it, each number another one.
+/// A card as a scanner sees it.
 const WIDTH: u32 = 1000;
 const HEIGHT: u32 = 630;
 
-/// One side of somebody's card (证件照片).
-pub(super) fn card(number: usize, front: bool) -> Result<Vec<u8>> {
-    let mut seed = u32::try_from(number).unwrap_or(0).wrapping_mul(2_654_435_761) | u32::from(front);
-    let paper = Rgb([200, 215, if front { 235 } else { 205 }]);
-    let mut picture = RgbImage::from_pixel(WIDTH, HEIGHT, paper);
+/// Both sides of everybody's card (证件照片).
+pub(super) struct Cards {
+    front: Vec<u8>,
+    back: Vec<u8>,
+}
+
+impl Cards {
+    pub(super) fn draw() -> Result<Self> {
+        Ok(Self { front: side(235)?, back: side(205)? })
+    }
+
+    /// The n-th person's: the same picture, in a file that says another number.
+    pub(super) fn of(&self, number: usize, front: bool) -> Vec<u8> {
+        let picture = if front { &self.front } else { &self.back };
+        let comment = format!("specimen {number:08}");
+        // A comment segment, right after the marker that begins every JPEG.
+        let length = (comment.len() as u16 + 2).to_be_bytes();
+        [&picture[..2], &[0xff, 0xfe], &length, comment.as_bytes(), &picture[2..]].concat()
+    }
+}
+
+fn side(blue: u8) -> Result<Vec<u8>> {
+    let mut picture = RgbImage::from_pixel(WIDTH, HEIGHT, Rgb([200, 215, blue]));
     // Lines of print, where a name and a number would stand.
-    for line in 0..8 {
-        for column in 0..24 {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let ink = Rgb([(seed >> 24) as u8 / 4, 30, 60]);
-            let (left, top) = (60 + column * 36, 60 + line * 66);
-            for x in left..left + 12 + (seed >> 28) {
-                for y in top..top + 30 {
-                    picture.put_pixel(x, y, ink);
-                }
-            }
+    for (line, column) in (0..8).flat_map(|line| (0..24).map(move |column| (line, column))) {
+        let (left, top) = (60 + column * 36, 60 + line * 66);
+        for (x, y) in (left..left + 12 + (line + column) % 9).flat_map(|x| (top..top + 30).map(move |y| (x, y))) {
+            picture.put_pixel(x, y, Rgb([20, 30, 60]));
         }
     }
     let mut jpeg = Vec::new();
