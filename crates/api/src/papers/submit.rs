@@ -61,9 +61,12 @@ pub(crate) async fn submit(
         uploads.push(api.store().upload(&caller.tenant, *id).await?.ok_or(Error::NotFound("document"))?);
     }
     let new = prepared(&api, &caller, &account, &body, uploads).await?;
+    let agreement = new.input.pointer("/paper/agreement").is_some();
     let (status, id) = match api.engine().submit(new).await? {
         Submitted::Created(id) => (StatusCode::CREATED, id),
         Submitted::Known(id) => (StatusCode::OK, id),
+        // The key of any other paper says what it is: it is the same, though it came another way (with a payout result).
+        Submitted::Differs(id) if !agreement => (StatusCode::OK, id),
         Submitted::Differs(id) => {
             return Err(Error::conflict(
                 "contract_id_used",

@@ -2,6 +2,7 @@
 
 use crate::world::files::pdf;
 use crate::world::*;
+use base64::Engine as _;
 use domain::Time;
 use engine::Driven;
 use serde_json::json;
@@ -187,12 +188,18 @@ pub(crate) async fn p37_voucher_obligation_blocks_close(db: Db) -> World {
     w.settle().await;
     assert_eq!(w.state(&remit).await, "permitted", "nothing of a report with a bad voucher is kept");
     // When it comes with the report, twice, the provider has it once.
-    w.post(&path, report("JVBERi0xLjcKJSVFT0YK")).await.expect(202);
-    w.post(&path, report("JVBERi0xLjcKJSVFT0YK")).await.expect(202);
+    let voucher = base64::engine::general_purpose::STANDARD.encode(pdf("paid"));
+    w.post(&path, report(&voucher)).await.expect(202);
+    w.post(&path, report(&voucher)).await.expect(202);
     w.until_remit(&remit, "levied").await;
     w.settle().await;
     assert_eq!(w.remit(&remit).await["voucher_state"], "attached");
     assert_eq!(w.ledger().documents.len(), 1);
+    // And the same file, uploaded once more, is the same paper.
+    let of = remit.id.to_string();
+    let same = w.uploads("bank_voucher", ("remit", &of), &pdf("paid")).await.expect(201).json();
+    let known = w.post("/v1/document-submissions", json!({ "document_ids": [same["id"]] })).await.expect(200).json();
+    assert_eq!((&known["state"], w.ledger().documents.len()), (&json!("verified"), 1));
     // And what shows no payment is refused before anything is sent.
     let order = w.asks_for(ask("A-2", 2)).await;
     w.until_order(&order, "ready").await;
