@@ -88,9 +88,12 @@ pub(crate) async fn upload(
             "order" => &mut head.order,
             "remit" => &mut head.remit,
             "file" => {
-                let expected = head.expected(&api, &caller).await?;
-                let upload = take(&api, &caller, expected, declared(&headers), field).await?;
-                return Ok((StatusCode::CREATED, axum::Json(UploadView::of(upload))));
+                let mut field = field;
+                let taken = head.file(&api, &caller, declared(&headers), &mut field).await;
+                if taken.is_err() {
+                    spill(field).await;
+                }
+                return taken.map(|upload| (StatusCode::CREATED, axum::Json(UploadView::of(upload))));
             }
             _ => {
                 let said =
@@ -103,7 +106,23 @@ pub(crate) async fn upload(
     Err(Error::Invalid(vec![FieldError::missing("file")]))
 }
 
+/// What is left of a refused file is read and forgotten: a connection that is closed under unread bytes loses the answer.
+async fn spill(mut field: Field<'_>) {
+    while let Ok(Some(_)) = field.chunk().await {}
+}
+
 impl Head {
+    async fn file(
+        self,
+        api: &Api,
+        caller: &Caller,
+        declared: Option<usize>,
+        field: &mut Field<'_>,
+    ) -> Result<Upload, Error> {
+        let expected = self.expected(api, caller).await?;
+        take(api, caller, expected, declared, field).await
+    }
+
     async fn expected(self, api: &Api, caller: &Caller) -> Result<Expected, Error> {
         let names = FileKind::ALL.map(FileKind::name).join(", ");
         let kind = self.kind.as_deref().map(str::trim);
@@ -156,7 +175,7 @@ async fn take(
     caller: &Caller,
     expected: Expected,
     declared: Option<usize>,
-    mut field: Field<'_>,
+    field: &mut Field<'_>,
 ) -> Result<Upload, Error> {
     let (accept, media, most) = match expected.kind.family() {
         Family::Picture => (Accept::picture(PICTURE_MAX), "image", PICTURE_MAX),

@@ -239,6 +239,8 @@ pub(crate) async fn p64_large_upload_lane_bounded(db: Db) -> World {
 pub(crate) async fn p66_status_false_string(db: Db) -> World {
     let w = World::new(db).await;
     let (_, remit) = w.ready("A-1").await;
+    w.pays(&remit).await;
+    w.until_remit(&remit, "levied").await;
     // Given a provider that finds no paper good, and says so at once: FALSE here, FAIL there.
     w.switch(|switches| switches.papers = Judgement::BadAtOnce);
     let voucher = w.uploads("bank_voucher", ("remit", &remit.id), &pdf("paid")).await.expect(201).json();

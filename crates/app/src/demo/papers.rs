@@ -4,7 +4,7 @@
 use super::closing::Progress;
 use super::http::Http;
 use super::people::{self, Row};
-use super::specimens::{self, Cards};
+use super::specimens;
 use anyhow::{Context, Result, bail};
 use domain::papers::FileKind;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -23,9 +23,8 @@ pub(super) async fn bring_cards(office: &Http, file: &[u8], progress: &Progress)
     let mut rows = people::rows(file)?;
     rows.sort_by(|a, b| a.id_card.cmp(&b.id_card));
     rows.dedup_by(|a, b| a.id_card == b.id_card);
-    let pictures = &Cards::draw()?;
-    let cards: Vec<Option<Card>> = stream::iter(rows.iter().enumerate())
-        .map(|(number, row)| bring_card(office, pictures, number, row))
+    let cards: Vec<Option<Card>> = stream::iter((0..=u16::MAX).cycle().zip(&rows))
+        .map(|(number, row)| bring_card(office, number, row))
         .buffer_unordered(AT_ONCE)
         .try_collect()
         .await?;
@@ -34,11 +33,11 @@ pub(super) async fn bring_cards(office: &Http, file: &[u8], progress: &Progress)
     Ok(cards)
 }
 
-async fn bring_card(office: &Http, pictures: &Cards, number: usize, row: &Row) -> Result<Option<Card>> {
+async fn bring_card(office: &Http, number: u16, row: &Row) -> Result<Option<Card>> {
     let person = row.person().to_string();
     let mut sides = Vec::new();
     for (kind, front) in [(FileKind::IdCardFront, true), (FileKind::IdCardBack, false)] {
-        let picture = pictures.of(number, front);
+        let picture = specimens::card(number, front);
         let (status, upload) = office.upload(kind.name(), ("person", &person), picture).await?;
         match status {
             201 => sides.push(upload["id"].clone()),

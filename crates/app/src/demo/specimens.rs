@@ -1,47 +1,17 @@
 //! Synthetic papers: pictures of cards that belong to nobody, and vouchers of payments that never were.
 
-use anyhow::{Context, Result};
-use image::codecs::jpeg::JpegEncoder;
-use image::{Rgb, RgbImage};
 use std::fmt::Write as _;
 
-/// A card as a scanner sees it.
-const WIDTH: u32 = 1000;
-const HEIGHT: u32 = 630;
+/// Both sides of everybody's card (证件照片): lines of print where a name and a number would stand.
+const FRONT: &[u8] = include_bytes!("../../demo/card-front.jpg");
+const BACK: &[u8] = include_bytes!("../../demo/card-back.jpg");
 
-/// Both sides of everybody's card (证件照片).
-pub(super) struct Cards {
-    front: Vec<u8>,
-    back: Vec<u8>,
-}
-
-impl Cards {
-    pub(super) fn draw() -> Result<Self> {
-        Ok(Self { front: side(235)?, back: side(205)? })
-    }
-
-    /// The n-th person's: the same picture, in a file that says another number.
-    pub(super) fn of(&self, number: usize, front: bool) -> Vec<u8> {
-        let picture = if front { &self.front } else { &self.back };
-        let comment = format!("specimen {number:08}");
-        // A comment segment, right after the marker that begins every JPEG.
-        let length = (comment.len() as u16 + 2).to_be_bytes();
-        [&picture[..2], &[0xff, 0xfe], &length, comment.as_bytes(), &picture[2..]].concat()
-    }
-}
-
-fn side(blue: u8) -> Result<Vec<u8>> {
-    let mut picture = RgbImage::from_pixel(WIDTH, HEIGHT, Rgb([200, 215, blue]));
-    // Lines of print, where a name and a number would stand.
-    for (line, column) in (0..8).flat_map(|line| (0..24).map(move |column| (line, column))) {
-        let (left, top) = (60 + column * 36, 60 + line * 66);
-        for (x, y) in (left..left + 12 + (line + column) % 9).flat_map(|x| (top..top + 30).map(move |y| (x, y))) {
-            picture.put_pixel(x, y, Rgb([20, 30, 60]));
-        }
-    }
-    let mut jpeg = Vec::new();
-    JpegEncoder::new_with_quality(&mut jpeg, 80).encode_image(&picture).context("encode a picture")?;
-    Ok(jpeg)
+/// One side of the n-th person's card: the same picture, in a file that says another number.
+pub(super) fn card(number: u16, front: bool) -> Vec<u8> {
+    let (start, rest) = (if front { FRONT } else { BACK }).split_at(2);
+    let [high, low] = number.to_be_bytes();
+    // A comment segment of two bytes, right after the marker that begins every JPEG.
+    [start, &[0xff, 0xfe, 0, 4, high, low], rest].concat()
 }
 
 /// The bank's voucher (回单) of one payment: a PDF of one page.
