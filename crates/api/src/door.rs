@@ -20,6 +20,8 @@ use tokio::time::timeout;
 
 /// A body must be here after this long, however it drips (F76).
 const BODY: Duration = Duration::from_secs(10);
+/// A refused file is read to its end, and forgotten, up to this many bytes.
+const SPILLED_MAX: usize = 64 * 1024 * 1024;
 
 /// Middleware of the admin router.
 pub(crate) async fn door(State(api): State<Api>, request: Request, next: Next) -> Response {
@@ -84,7 +86,10 @@ async fn enter(
 
 /// The body under its limit, piece by piece, to a handler that lives in a task of its own.
 async fn through(route: &'static Route, request: Request, next: Next) -> Result<Response, Error> {
-    if declared(request.headers()).is_some_and(|length| length > route.body_max) {
+    if let Some(length) = declared(request.headers()).filter(|length| *length > route.body_max) {
+        if length <= SPILLED_MAX {
+            let _whatever_comes = timeout(BODY, spill(request.into_body())).await;
+        }
         return Err(Error::TooLarge(route.body_max));
     }
     let request = request.map(|body| Body::new(Sips::new(Limited::new(body, route.body_max))));
@@ -96,6 +101,11 @@ async fn through(route: &'static Route, request: Request, next: Next) -> Result<
         }
         Err(_) => Err(slow()),
     }
+}
+
+/// A file that is too large is on its way already: a connection that is closed under unread bytes loses the answer.
+async fn spill(mut body: Body) {
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 async fn patient(route: &Route, work: impl Future<Output = Response>) -> Result<Response, Error> {
