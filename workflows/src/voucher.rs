@@ -107,7 +107,8 @@ impl Voucher {
         let case = cases::open(MISSING, Severity::High, &["abandon"], json!({ "why": why }), cx);
         match self {
             Voucher::Owed => Next::to(Voucher::Missing { since: cx.now }).with(case),
-            Voucher::Missing { .. } => Next::to(self).with(case),
+            // Somebody is asked already.
+            Voucher::Missing { .. } => Next::to(self),
             Voucher::NeedsOperator { back } => {
                 let Next { state, writes } = back.missing(why, cx);
                 Next { state: Voucher::NeedsOperator { back: Box::new(state) }, writes }
@@ -276,7 +277,7 @@ mod tests {
             let missing = go(Voucher::Owed, Event::Due, &late);
             assert!(missing.writes.iter().any(|write| matches!(write, Write::OpenCase(case) if case.kind == MISSING)));
             let refused = go(missing.state, Event::Refused { reason: "不清晰".into() }, &late);
-            assert_eq!(refused.state.name(), "missing");
+            assert_eq!((refused.state.name(), refused.writes.len()), ("missing", 0), "one question at a time");
             assert_eq!(go(refused.state, Event::Attached, &late).state.name(), "attached");
         });
     }

@@ -93,15 +93,12 @@ impl Document {
     pub(super) fn seen(self, asked_at: Time, seen: &PaperSeen, input: &Input, cx: &Cx<'_>) -> Option<Next<Self>> {
         match (self, seen) {
             (
-                this @ (Document::Rendered { .. }
+                Document::Rendered { .. }
                 | Document::Verified { .. }
                 | Document::Rejected { .. }
-                | Document::NeedsOperator { .. }),
+                | Document::NeedsOperator { .. },
                 _,
-            ) => {
-                let _ = this;
-                None
-            }
+            ) => None,
             (
                 Document::Submitted { refused: Some(refusal), sends: 1, .. },
                 PaperSeen::Missing | PaperSeen::NoPerson,

@@ -127,12 +127,15 @@ impl Remit {
     pub(super) fn keep(&mut self, given: EvidenceGiven, permit: Option<Uuid>, what: &str, cx: &Cx<'_>) -> Write {
         let EvidenceGiven { amount, paid_at, bank_serial, source, payee_ok: _ } = given;
         // Evidence that was corrected stays known by its serial: the bank may return it under that.
-        if let Some(before) = self.facts.proof.take().filter(|before| before.bank_serial != bank_serial) {
+        let before = self.facts.proof.take();
+        // A correction is of the same payment, which owes what it owed.
+        let voucher = before.as_ref().and_then(|before| before.voucher);
+        if let Some(before) = before.filter(|before| before.bank_serial != bank_serial) {
             self.first_time(format!("evidence/{}", before.bank_serial));
         }
         let id = domain::ids::derive(cx.now, cx.me.0, &format!("{what}/{bank_serial}"));
         let (since, serial) = (cx.now, bank_serial.clone());
-        self.facts.proof = Some(Proof { evidence: id, permit, paid_at, bank_serial: serial, since, voucher: None });
+        self.facts.proof = Some(Proof { evidence: id, permit, paid_at, bank_serial: serial, since, voucher });
         Write::KeepEvidence(Evidence { id, remit: cx.me, permit, amount, paid_at, bank_serial, source, at: cx.now })
     }
 

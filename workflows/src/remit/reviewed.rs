@@ -138,6 +138,12 @@ fn s_a_a_corrected_resend_needs_fitting_evidence_and_is_allowed_once() {
         assert!(kept.state.name() == "needs_operator" && reopens(&kept));
         let ahead = go(refused.clone(), resolved("resend_corrected", Some(given(30))), cx).state;
         assert_eq!(ahead.name(), "needs_operator", "an arising_time in the future");
+        // P37: the payment that was corrected owes the voucher that it owed.
+        let owed = Some(domain::InstanceId(Uuid::from_u128(40)));
+        let mut owing = refused.clone();
+        owing.facts.proof.as_mut().unwrap().voucher = owed;
+        let corrected = go(owing, resolved("resend_corrected", Some(given(9))), cx).state;
+        assert_eq!(corrected.facts.proof.unwrap().voucher, owed);
         let mut again = go(refused.clone(), resolved("resend_corrected", Some(given(9))), cx).state;
         assert_eq!(again.name(), "confirming");
         again.at = refused.at;
