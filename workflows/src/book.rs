@@ -3,8 +3,8 @@
 use crate::machine::{Cx, Machine, Step};
 use crate::needs::Require;
 use crate::{
-    bare::Bare, batch::Batch, document::Document, draw, levy_order::Order, remit::Remit, sign_up::SignUp,
-    voucher::Voucher,
+    bare::Bare, batch::Batch, document::Document, draw, id_card_check::IdCardCheck, levy_order::Order, remit::Remit,
+    sign_up::SignUp, voucher::Voucher,
 };
 use domain::record::Write;
 use domain::{Answer, Request, Time, Verdict};
@@ -101,12 +101,13 @@ pub trait Running: Send {
 }
 
 /// Every workflow, in reading order.
-pub fn all() -> [Entry; 7] {
+pub fn all() -> [Entry; 8] {
     [
         entry::<Order>(),
         entry::<Remit>(),
         entry::<SignUp>(),
         entry::<Document>(),
+        entry::<IdCardCheck>(),
         entry::<Voucher>(),
         entry::<Batch>(),
         entry::<Bare>(),

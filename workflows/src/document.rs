@@ -23,7 +23,7 @@ use crate::cases::Answered;
 use crate::doubt::Doubt;
 use crate::machine::{Cx, Illegal, Machine, Next, Specimens, Step};
 use crate::policy::Direction;
-use crate::voucher;
+use crate::{id_card_check, voucher};
 use domain::levy::Hint;
 use domain::papers::PaperSeen;
 use domain::record::Write;
@@ -231,7 +231,7 @@ impl Machine for Document {
             Event::Silent => matches!(self, Document::Processing { .. }).then(|| self.park(Why::Silent, cx)),
         };
         let told = |next: Next<Self>| {
-            let told = if ended { None } else { next.state.judged(input) };
+            let told = if ended { Vec::new() } else { next.state.judged(input) };
             next.and(told)
         };
         next.map(told).ok_or(illegal)
@@ -266,20 +266,18 @@ impl Machine for Document {
 }
 
 impl Document {
-    /// What its end is to the payment that owes it.
-    fn judged(&self, input: &Input) -> Option<Write> {
-        match (self, input.owed) {
-            (Document::Verified { .. }, Some(owed)) => Some(voucher::judged(owed, None)),
-            (Document::Rejected { reason, .. }, Some(owed)) => Some(voucher::judged(owed, Some(reason))),
-            (_, None)
-            | (
-                Document::Rendered { .. }
-                | Document::Submitted { .. }
-                | Document::Processing { .. }
-                | Document::NeedsOperator { .. },
-                Some(_),
-            ) => None,
-        }
+    /// What its end is to the payment that owes it, and to the check of an ID card.
+    fn judged(&self, input: &Input) -> Vec<Write> {
+        let refused = match self {
+            Document::Verified { .. } => None,
+            Document::Rejected { reason, .. } => Some(reason.as_str()),
+            Document::Rendered { .. }
+            | Document::Submitted { .. }
+            | Document::Processing { .. }
+            | Document::NeedsOperator { .. } => return Vec::new(),
+        };
+        let owed = input.owed.map(|owed| voucher::judged(owed, refused));
+        owed.into_iter().chain(input.check.map(id_card_check::brought)).collect()
     }
 }
 

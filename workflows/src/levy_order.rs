@@ -204,7 +204,8 @@ impl Machine for Order {
         match self {
             Order::Gated { hold: Some(Hold::SuspectedDuplicate), .. } => Step::Ask(None),
             Order::Gated { hold: Some(Hold::MonthEnd), .. } => Self::want_next_month(cx),
-            Order::Gated { hold: None, needs, .. } => Self::want_to_create(needs, input, cx),
+            Order::Gated { hold: Some(Hold::MonthLimit), since, .. } => Self::want_month_after(*since, cx),
+            Order::Gated { hold: None, needs, since } => Self::want_to_create(*since, needs, input, cx),
             Order::Creating { .. } if frozen(input, cx) => Step::Wait(cx.now + FREEZE_LOOK),
             Order::Creating { sends, .. } => Step::Call(Request::CreateOrder {
                 request_id: send::name_of(&input.request_id, *sends),
@@ -264,7 +265,7 @@ impl Machine for Order {
             Event::CancelAsked { by } => Some(self.cancel_asked(&by, cx)),
             Event::Required { need } => Some(self.required(need, cx)),
             Event::Met { need } => Some(self.met(need, cx)),
-            Event::Unmet { need, reason } => Some(self.unmet(need, reason, cx)),
+            Event::Unmet { need, reason } => Some(self.unmet(need, reason, input, cx)),
             Event::RemitDone { remit, state } => Some(self.remit_done(remit, &state, cx)),
             Event::CaseResolved { case, r#move, by, .. } => Some(self.resolved(&case, &r#move, &by, input, cx)),
             Event::Created { sent_at, accept_time } => self.created(sent_at, accept_time, cx),
@@ -302,6 +303,9 @@ impl Machine for Order {
                 Some("a person: the same person, amount, task and day as an earlier order".into())
             }
             Order::Gated { hold: Some(Hold::MonthEnd), .. } => Some("the new tax month, or a person's release".into()),
+            Order::Gated { hold: Some(Hold::MonthLimit), .. } => {
+                Some("the next tax month, or a person's release: it exceeds the person's monthly limit".into())
+            }
             Order::Gated { hold: None, needs, .. } => {
                 Some(gate::words(needs, input).unwrap_or_else(|| "its turn to be sent".into()))
             }

@@ -20,6 +20,7 @@ pub mod payout;
 pub mod sign_up;
 pub mod document;
 pub mod voucher;
+pub mod id_card_check;
 pub mod batch;
 pub mod bare;
 pub mod book;

@@ -4,7 +4,9 @@
 //! The asker tells [`Wanted`] to the address; the other keeps the [`Waiter`] and answers [`met`] or [`unmet`], at once or when it knows.
 //! Asking twice changes nothing, so that a question whose answer was lost is asked again.
 
-use crate::sign_up;
+use crate::id_card_check::{self, IdCardCheck};
+use crate::machine::Machine;
+use crate::sign_up::{self, SignUp};
 use domain::record::Write;
 use domain::{InstanceId, Time};
 use serde::{Deserialize, Serialize};
@@ -22,16 +24,25 @@ pub struct Need {
     pub address: String,
     /// What it is, for people.
     pub what: String,
-    /// The sign-up to start where there is none; `None`: a person starts it.
-    pub start: Option<Box<StartSignUp>>,
+    /// What to start where there is nothing; `None`: a person starts it.
+    pub start: Option<Box<Starting>>,
 }
 
-/// A sign-up to be, as one that a person asks for.
+/// What a need may start. Told apart by what it is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StartSignUp {
+#[serde(untagged)]
+pub enum Starting {
+    /// As one that a person asks for.
+    SignUp(StartOf<sign_up::Input>),
+    IdCardCheck(StartOf<id_card_check::Input>),
+}
+
+/// A machine to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartOf<I> {
     pub business_key: String,
     pub content_hash: String,
-    pub input: sign_up::Input,
+    pub input: I,
 }
 
 /// How far a need is met.
@@ -82,15 +93,33 @@ pub struct Start {
 impl Need {
     /// As a step of the machine that has it, as its need number `need`.
     pub(crate) fn require(&self, need: u32, now: Time) -> Require {
-        let start = self.start.as_deref().map(|start| Start {
-            workflow: <sign_up::SignUp as crate::machine::Machine>::NAME,
-            business_key: start.business_key.clone(),
-            content_hash: start.content_hash.clone(),
-            person: Some(start.input.person),
-            input: json!(start.input),
-            state: json!(sign_up::SignUp::begin(now)),
+        let start = self.start.as_deref().map(|start| match start {
+            Starting::SignUp(of) => of.start(SignUp::NAME, of.input.person, json!(SignUp::begin(now))),
+            Starting::IdCardCheck(of) => of.start(IdCardCheck::NAME, of.input.person, json!(IdCardCheck::begin(now))),
         });
         Require { need, address: self.address.clone(), start }
+    }
+
+    /// The task of whoever sees to it when it has failed, and what there is to do.
+    pub(crate) fn remedy(&self) -> (&'static str, &'static str) {
+        match self.start.as_deref() {
+            Some(Starting::IdCardCheck(_)) => ("upload_id_card", "upload both sides"),
+            Some(Starting::SignUp(_)) | None => ("invite_again", "invite again"),
+        }
+    }
+}
+
+impl<I: Serialize> StartOf<I> {
+    /// As one that may be started.
+    pub fn start(&self, workflow: &'static str, person: Uuid, state: Value) -> Start {
+        Start {
+            workflow,
+            business_key: self.business_key.clone(),
+            content_hash: self.content_hash.clone(),
+            person: Some(person),
+            input: json!(self.input),
+            state,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an account's settings and the freeze switches allow.
 
+use domain::Money;
 use serde::{Deserialize, Serialize};
 
 /// An account's answers to the provider's open questions, as far as they decide about money (protocols.md §5, safety.md §11).
@@ -19,12 +20,16 @@ pub struct Policy {
     /// Longest name the provider takes, in characters (P11, TR16).
     pub name_max_chars: usize,
     pub month_edge: Guard,
+    /// What one person is paid at most in a tax month at one location, as advice: an order over it is held (000 §2.3.5, P08).
+    pub month_limit: Option<Money>,
     /// Whether the batch query tells of the contract that is invited to under an id of ours.
     pub sign_up_query_covers_sync_sign: bool,
     /// The contract that a person must have signed with the order's party before the order is sent.
     pub require_sign_up: Option<SignUpKind>,
     /// Whether an order whose person has not been invited does so itself.
     pub start_sign_ups: bool,
+    /// Whether the provider must have the person's ID card before the order is sent (000 §2.10 R5: operations say whether it is needed).
+    pub require_id_card: bool,
     /// Days after a payment within which its voucher must be with the provider (P37); `None`: nobody asks for it.
     pub voucher_days: Option<u32>,
     /// Which calendar of `params/banks.toml` the payer's bank keeps.
@@ -43,9 +48,11 @@ impl Default for Policy {
             fee_cap_basis_points: None,
             name_max_chars: 10,
             month_edge: Guard::Warn,
+            month_limit: None,
             sign_up_query_covers_sync_sign: false,
             require_sign_up: None,
             start_sign_ups: true,
+            require_id_card: false,
             voucher_days: None,
             bank_channel: "always".into(),
         }

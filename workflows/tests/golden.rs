@@ -34,6 +34,7 @@ fn every_state_ever_stored_still_loads() {
     stored::<workflows::remit::Remit>();
     stored::<workflows::sign_up::SignUp>();
     stored::<workflows::document::Document>();
+    stored::<workflows::id_card_check::IdCardCheck>();
     stored::<workflows::voucher::Voucher>();
     stored::<workflows::batch::Batch>();
     stored::<workflows::bare::Bare>();
@@ -84,6 +85,7 @@ fn every_printed_state_has_a_specimen_and_an_arrow_or_rests() {
     specimens_cover::<workflows::remit::Remit>();
     specimens_cover::<workflows::sign_up::SignUp>();
     specimens_cover::<workflows::document::Document>();
+    specimens_cover::<workflows::id_card_check::IdCardCheck>();
     specimens_cover::<workflows::voucher::Voucher>();
     specimens_cover::<workflows::batch::Batch>();
     specimens_cover::<workflows::bare::Bare>();

@@ -92,6 +92,8 @@ pub(crate) struct Security {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Policies {
     pub(crate) month_edge: Option<workflows::policy::Guard>,
+    /// What a person is paid at most in a tax month at one location, as text: an order over it is held.
+    pub(crate) month_limit: Option<domain::Money>,
     pub(crate) bank_channel: Option<String>,
     #[serde(deserialize_with = "maybe")]
     pub(crate) fee_cap_basis_points: Option<i64>,
@@ -100,6 +102,8 @@ pub(crate) struct Policies {
     pub(crate) require_sign_up: Option<workflows::policy::SignUpKind>,
     #[serde(deserialize_with = "maybe")]
     pub(crate) start_sign_ups: Option<bool>,
+    #[serde(deserialize_with = "maybe")]
+    pub(crate) require_id_card: Option<bool>,
     /// Days after a payment within which its voucher must be with the provider; left out, nobody asks for it.
     #[serde(deserialize_with = "maybe")]
     pub(crate) voucher_days: Option<u32>,

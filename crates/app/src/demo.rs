@@ -81,6 +81,7 @@ impl Demo {
             tune: |config| {
                 let policy = config.policies.entry("main".into()).or_default();
                 policy.require_sign_up = Some(people::CONTRACT);
+                policy.require_id_card = Some(true);
                 policy.voucher_days = Some(30);
             },
         };

@@ -134,8 +134,10 @@ fn policy(settings: &olading::Settings, extra: Policies) -> Policy {
         sign_up_query_covers_sync_sign: settings.sign_up_query_covers_sync_sign,
         require_sign_up: extra.require_sign_up,
         start_sign_ups: extra.start_sign_ups.unwrap_or(default.start_sign_ups),
+        require_id_card: extra.require_id_card.unwrap_or(default.require_id_card),
         voucher_days: extra.voucher_days,
         month_edge: extra.month_edge.unwrap_or(default.month_edge),
+        month_limit: extra.month_limit,
         bank_channel: extra.bank_channel.unwrap_or(default.bank_channel),
     }
 }

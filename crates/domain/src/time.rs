@@ -115,12 +115,15 @@ impl BeijingTime {
         self.wall().weekday().number_from_monday() > 5
     }
 
+    /// The first instant of this Beijing month.
+    pub fn month_start(self) -> Time {
+        first_of(self.month())
+    }
+
     /// The first instant of the next Beijing month.
     pub fn month_end(self) -> Time {
         let (year, month) = self.month();
-        let (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
-        let first = zone().with_ymd_and_hms(year, month, 1, 0, 0, 0).single();
-        Time(first.expect("cannot fail: +08:00 has no gaps").timestamp_millis())
+        first_of(if month == 12 { (year + 1, 1) } else { (year, month + 1) })
     }
 
     fn wall(self) -> DateTime<FixedOffset> {
@@ -149,6 +152,11 @@ impl fmt::Debug for BeijingTime {
     }
 }
 
+fn first_of((year, month): (i32, u32)) -> Time {
+    let first = zone().with_ymd_and_hms(year, month, 1, 0, 0, 0).single();
+    Time(first.expect("cannot fail: +08:00 has no gaps").timestamp_millis())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +169,10 @@ mod tests {
         assert_eq!(edge.beijing().to_string(), "2026-07-01T02:00:00.000");
         assert_eq!(
             Time::parse("2026-12-31T12:00:00+08:00").unwrap().beijing().month_end(),
+            Time::parse("2027-01-01T00:00:00+08:00").unwrap()
+        );
+        assert_eq!(
+            Time::parse("2026-12-31T17:00:00Z").unwrap().beijing().month_start(),
             Time::parse("2027-01-01T00:00:00+08:00").unwrap()
         );
     }

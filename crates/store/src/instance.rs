@@ -1,12 +1,12 @@
 //! Machines: inserting them with what came before them, and reading them.
 
 use crate::claim::Taking;
-use crate::sql::{Conn, Fail, Into, Outcome, Row, Value};
+use crate::sql::{Conn, Fail, Into, Outcome, Row, Value, among};
 use crate::writes::{self, Owner};
 use crate::{
     Claimed, Error, Filter, Held, Instance, Kind, Line, NewInstance, Result, Sql, Submitted, chain, identity, inbox,
 };
-use domain::{InstanceId, ids};
+use domain::{InstanceId, Time, ids};
 use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -45,13 +45,34 @@ impl Sql {
         self.by_id(&GET, id.0).await?.as_deref().map(read).transpose()
     }
 
+    pub(crate) async fn of_same_people(
+        &self,
+        tenant: &str,
+        workflow: &str,
+        persons: &[Uuid],
+        since: Time,
+    ) -> Result<Vec<(Uuid, Instance)>> {
+        let mut c = self.pool.reader().await?;
+        let sql = format!(
+            "-- instance.of_same_people\nselect a.id as asked, {} from person a \
+             join person b on b.tenant = a.tenant and b.id_card_ix = a.id_card_ix join identity n on n.person = b.id and n.workflow = $2 \
+             join instance i on i.id = n.instance where a.tenant = $1 and {} and i.created_at >= $4 order by i.id",
+            columns_of("i"),
+            among(&c, "a.id", 3)
+        );
+        let rows = c
+            .all(AssertSqlSafe(sql), vec![tenant.into(), workflow.into(), persons.to_vec().into(), since.into()])
+            .await?;
+        rows.iter().map(|row| Ok((row.get("asked")?, read(row)?))).collect()
+    }
+
     pub(crate) async fn instances_by_keys(
         &self,
         tenant: &str,
         workflow: &str,
         keys: &[String],
     ) -> Result<Vec<Instance>> {
-        let columns = COLUMNS.split(',').map(|column| format!("i.{}", column.trim())).collect::<Vec<_>>().join(", ");
+        let columns = columns_of("i");
         let pg = format!(
             "-- instance.by_keys\nselect {columns} from unnest($1::text[], $2::text[], $3::text[]) x(t, w, k) \
              join identity n on n.tenant = x.t and n.workflow = x.w and n.business_key = x.k join instance i on i.id = n.instance"
@@ -142,6 +163,10 @@ select {COLUMNS} from newest join instance using (id) order by id desc"
 
 pub(crate) fn limit(limit: usize) -> Value {
     i64::try_from(limit).unwrap_or(i64::MAX).into()
+}
+
+fn columns_of(table: &str) -> String {
+    COLUMNS.split(',').map(|column| format!("{table}.{}", column.trim())).collect::<Vec<_>>().join(", ")
 }
 
 fn read(row: &Row) -> Result<Instance> {

@@ -126,6 +126,20 @@ impl Store {
         }
     }
 
+    /// The machines that these people, under the same ID number in any snapshot, have had since: each with the one asked about.
+    pub async fn of_same_people(
+        &self,
+        tenant: &str,
+        workflow: &str,
+        persons: &[Uuid],
+        since: Time,
+    ) -> Result<Vec<(Uuid, Instance)>> {
+        match &self.inner {
+            Inner::Sql(sql) => sql.of_same_people(tenant, workflow, persons, since).await,
+            Inner::Memory(memory) => Ok(memory.lock().of_same_people(tenant, workflow, persons, since)),
+        }
+    }
+
     /// The machines one machine started, oldest first.
     pub async fn children(&self, parent: InstanceId) -> Result<Vec<Instance>> {
         self.children_of(&[parent]).await

@@ -10,7 +10,7 @@ use sqlx::AssertSqlSafe;
 pub(crate) const EXAMPLES: usize = 10;
 
 /// The states that machines end in by the million. A finished machine is in no index that watchers read (`instance_still`).
-pub(crate) const FINISHED: [&str; 14] = [
+pub(crate) const FINISHED: [&str; 16] = [
     "levy_order settled",
     "levy_order cancelled",
     "levy_order rejected",
@@ -25,9 +25,11 @@ pub(crate) const FINISHED: [&str; 14] = [
     "document rejected",
     "voucher attached",
     "voucher waived",
+    "id_card_check missing",
+    "id_card_check verified",
 ];
 /// The states in which millions wait or end with nothing in doubt and no money paid: not in `instance_unsettled`.
-pub(crate) const CALM: [&str; 27] = [
+pub(crate) const CALM: [&str; 30] = [
     "levy_order gated",
     "levy_order creating",
     "levy_order accepted",
@@ -55,6 +57,9 @@ pub(crate) const CALM: [&str; 27] = [
     "voucher owed",
     "voucher attached",
     "voucher waived",
+    "id_card_check looking",
+    "id_card_check missing",
+    "id_card_check verified",
 ];
 
 /// In none of these states: the very words of a partial index.

@@ -22,6 +22,9 @@ pub struct Input {
     /// The voucher that a payment owes, and that this one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owed: Option<InstanceId>,
+    /// The check of the person's ID card, which hears how this submission has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<InstanceId>,
 }
 
 /// A voucher's paper, uploaded, and as it will be known.
@@ -38,7 +41,7 @@ impl Brought {
         let Brought { business_key, request_id, file } = self;
         let address = Some(format!("{}/{request_id}", cx.account));
         let paper = Paper::voucher(order.clone(), file);
-        let input = Input { request_id, person: None, paper, renewal: false, owed };
+        let input = Input { request_id, person: None, paper, renewal: false, owed, check: None };
         Write::Spawn(Spawn {
             id: InstanceId(domain::ids::derive(cx.now, cx.me.0, &format!("document/{business_key}"))),
             workflow: Document::NAME.into(),

@@ -23,7 +23,7 @@ pub(super) fn file(digit: &str) -> FileRef {
 /// at any time.
 pub(super) fn input() -> Input {
     let paper = Paper::IdCard { front: file("a"), back: file("b") };
-    Input { request_id: request_id(), person: Some(Uuid::from_u128(7)), paper, renewal: false, owed: None }
+    Input { request_id: request_id(), person: Some(Uuid::from_u128(7)), paper, renewal: false, owed: None, check: None }
 }
 
 impl Brought {

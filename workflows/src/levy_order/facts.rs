@@ -19,6 +19,9 @@ pub struct Input {
     /// What must be met before it is sent, as the account's policy was when it was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<Need>,
+    /// With the person's other orders of this month it exceeds the account's monthly limit (P08).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub over_limit: bool,
 }
 
 /// Why an order is held before anything is sent.
@@ -29,6 +32,8 @@ pub enum Hold {
     SuspectedDuplicate,
     /// The last hours of a tax month (P31).
     MonthEnd,
+    /// Over the person's monthly limit, as far as we know (P08): the provider would refuse it, or it waits for the next month.
+    MonthLimit,
 }
 
 /// The times that follow from the first send (safety.md §5).

@@ -1,9 +1,9 @@
 //! The gate: what an order waits for before anything is sent (P12, P31, P47). First a person's word on a suspected duplicate, then what
-//! it needs of others, all at once, then the month and the freeze.
+//! it needs of others, one after the other, then the month, its limit, and the freeze.
 
 use super::{Event, FREEZE_LOOK, Hold, Input, Order, Why, frozen};
 use crate::machine::{Cx, Next, Step};
-use crate::needs::{ASK_AGAIN, Standing};
+use crate::needs::{ASK_AGAIN, Need, Standing};
 use crate::policy::Guard;
 use domain::Time;
 use domain::record::{OpenTask, Write};
@@ -34,11 +34,14 @@ impl Order {
         Write::OpenTask(OpenTask { id, kind: "release_order".into(), sla_at: now + sla, at: now })
     }
 
-    pub(super) fn want_to_create(needs: &Needs, input: &Input, cx: &Cx<'_>) -> Step<Event> {
+    pub(super) fn want_to_create(since: Time, needs: &Needs, input: &Input, cx: &Cx<'_>) -> Step<Event> {
         match () {
             () if input.name_chars > cx.policy.name_max_chars => Step::Record(Event::NameTooLong),
             () if !all_met(needs, input) => want_needs(needs, input, cx),
             () if guarded(cx) => Step::Record(Event::Held(Hold::MonthEnd)),
+            () if input.over_limit && cx.now < since.beijing().month_end() => {
+                Step::Record(Event::Held(Hold::MonthLimit))
+            }
             () if frozen(input, cx) => Step::Wait(cx.now + FREEZE_LOOK),
             () => Step::Record(Event::GateOpened),
         }
@@ -49,6 +52,12 @@ impl Order {
         if guarded(cx) { Step::Ask(Some(cx.now.beijing().month_end())) } else { Step::Record(Event::GateOpened) }
     }
 
+    /// The limit is a month's: the hold ends with the month in which the order was asked for.
+    pub(super) fn want_month_after(since: Time, cx: &Cx<'_>) -> Step<Event> {
+        let end = since.beijing().month_end();
+        if cx.now < end { Step::Ask(Some(end)) } else { Step::Record(Event::GateOpened) }
+    }
+
     fn creating(cx: &Cx<'_>) -> Self {
         Order::Creating { since: cx.now, first_sent: None, sends: 1, unwanted: false }
     }
@@ -57,7 +66,9 @@ impl Order {
         let Order::Gated { hold, needs, .. } = self else { return None };
         match hold {
             None if all_met(&needs, input) => Some(Next::to(Self::creating(cx))),
-            Some(Hold::MonthEnd) => Some(Next::to(Self::creating(cx)).with(Write::CloseTasks { at: cx.now })),
+            Some(Hold::MonthEnd | Hold::MonthLimit) => {
+                Some(Next::to(Self::creating(cx)).with(Write::CloseTasks { at: cx.now }))
+            }
             None | Some(Hold::SuspectedDuplicate) => None,
         }
     }
@@ -81,7 +92,9 @@ impl Order {
             Order::Gated { since, hold: Some(Hold::SuspectedDuplicate), needs } => {
                 Next::to(Order::Gated { since, hold: None, needs }).with(done)
             }
-            Order::Gated { hold: Some(Hold::MonthEnd), .. } => Next::to(Self::creating(cx)).with(done),
+            Order::Gated { hold: Some(Hold::MonthEnd | Hold::MonthLimit), .. } => {
+                Next::to(Self::creating(cx)).with(done)
+            }
             Order::Gated { hold: None, .. }
             | Order::Creating { .. }
             | Order::CreateInDoubt { .. }
@@ -113,7 +126,7 @@ impl Order {
     }
 
     /// A person sees to it, under a task with an SLA. What has been met stays met: the signature was there once.
-    pub(super) fn unmet(self, need: u32, reason: String, cx: &Cx<'_>) -> Next<Self> {
+    pub(super) fn unmet(self, need: u32, reason: String, input: &Input, cx: &Cx<'_>) -> Next<Self> {
         let owned = self.has_failed_needs();
         let next = self.need(need, |before| match before {
             Some(Standing::Met) => Standing::Met,
@@ -124,7 +137,9 @@ impl Order {
         }
         let id = domain::ids::derive(cx.now, cx.me.0, &format!("task/unmet/{}", cx.now.millis()));
         let sla_at = cx.now + cx.params.task_sla;
-        next.with(Write::OpenTask(OpenTask { id, kind: "invite_again".into(), sla_at, at: cx.now }))
+        let failed = usize::try_from(need).ok().and_then(|place| input.needs.get(place));
+        let kind = failed.map_or("invite_again", |need| need.remedy().0).into();
+        next.with(Write::OpenTask(OpenTask { id, kind, sla_at, at: cx.now }))
     }
 
     fn has_failed_needs(&self) -> bool {
@@ -161,22 +176,20 @@ fn all_met(needs: &Needs, input: &Input) -> bool {
 }
 
 /// The needs that are not met, with how far they are.
-fn open<'a>(needs: &'a Needs, input: &'a Input) -> impl Iterator<Item = (u32, &'a str, Option<&'a Standing>)> {
+fn open<'a>(needs: &'a Needs, input: &'a Input) -> impl Iterator<Item = (u32, &'a Need, Option<&'a Standing>)> {
     (0..)
         .zip(&input.needs)
-        .map(|(number, need)| (number, need.what.as_str(), needs.get(&number)))
+        .map(|(number, need)| (number, need, needs.get(&number)))
         .filter(|(.., standing)| !matches!(standing, Some(Standing::Met)))
 }
 
 fn want_needs(needs: &Needs, input: &Input, cx: &Cx<'_>) -> Step<Event> {
-    let due = |standing: Option<&Standing>| standing.and_then(Standing::ask_at).unwrap_or(cx.now);
-    let next = open(needs, input).min_by_key(|(number, _, standing)| (due(*standing), *number));
-    match next {
-        Some((number, _, standing)) if due(standing) <= cx.now => {
-            let need = usize::try_from(number).ok().and_then(|place| input.needs.get(place));
-            need.map_or(Step::Wait(cx.now + ASK_AGAIN), |need| Step::Require(need.require(number, cx.now)))
-        }
-        Some((.., standing)) => Step::Wait(due(standing)),
+    // A later one rests on those before it: a provider knows nobody's pictures before he has signed (000 §2.10 R1).
+    match open(needs, input).next() {
+        Some((number, need, standing)) => match standing.and_then(Standing::ask_at) {
+            Some(later) if cx.now < later => Step::Wait(later),
+            Some(_) | None => Step::Require(need.require(number, cx.now)),
+        },
         None => Step::Wait(cx.now + ASK_AGAIN),
     }
 }
@@ -184,9 +197,9 @@ fn want_needs(needs: &Needs, input: &Input, cx: &Cx<'_>) -> Step<Event> {
 /// What is not met yet, in words.
 pub(super) fn words(needs: &Needs, input: &Input) -> Option<String> {
     let open: Vec<String> = open(needs, input)
-        .map(|(_, what, standing)| match standing {
-            Some(Standing::Unmet { reason, .. }) => format!("{what} ({reason}: invite again)"),
-            Some(Standing::Asked { .. } | Standing::Met) | None => what.to_owned(),
+        .map(|(_, need, standing)| match standing {
+            Some(Standing::Unmet { reason, .. }) => format!("{} ({reason}: {})", need.what, need.remedy().1),
+            Some(Standing::Asked { .. } | Standing::Met) | None => need.what.clone(),
         })
         .collect();
     (!open.is_empty()).then(|| open.join("; "))

@@ -35,6 +35,7 @@ pub(super) fn input() -> Input {
         terms,
         replaces: None,
         needs: Vec::new(),
+        over_limit: false,
     }
 }
 
@@ -141,6 +142,7 @@ fn states() -> Vec<Order> {
         }),
         parked(Why::SendsExhausted),
         waiting_for_a_signature(since),
+        Order::gated(since, Some(Hold::MonthLimit)),
     ]
 }
 
@@ -189,6 +191,7 @@ fn events() -> Vec<Event> {
         Event::LookFailed { fault: Fault::UnknownCode("1404".into()) },
         Event::GateOpened,
         Event::Held(Hold::MonthEnd),
+        Event::Held(Hold::MonthLimit),
         Event::NameTooLong,
         Event::Disproved,
         Event::WorkerLost,

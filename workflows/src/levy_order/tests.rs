@@ -347,21 +347,29 @@ fn needy() -> Input {
 }
 
 #[test]
-fn an_order_asks_for_all_that_it_needs_at_once_and_passes_when_all_is_met() {
+fn an_order_asks_for_what_it_needs_one_after_the_other_and_passes_when_all_is_met() {
     at(10, |cx| {
         let input = needy();
         let mut order = Order::new(cx.now);
-        for asked in 0..2 {
-            let Step::Require(require) = order.step(&input, cx) else { panic!("{asked} asked so far") };
-            assert_eq!((require.need, require.address), (asked, format!("main/s{}", asked + 1)));
-            order = order.apply(&input, Event::Required { need: asked }, cx).unwrap().state;
-        }
-        assert_eq!(order.step(&input, cx), Step::Wait(cx.now + crate::needs::ASK_AGAIN));
+        let asks = |order: &Order| match order.step(&input, cx) {
+            Step::Require(require) => Some((require.need, require.address)),
+            Step::Wait(_) | Step::Record(_) | Step::Call(_) | Step::Ask(_) | Step::Release { .. } | Step::Rest => None,
+        };
+        assert_eq!(asks(&order), Some((0, "main/s1".into())));
+        order = order.apply(&input, Event::Required { need: 0 }, cx).unwrap().state;
+        assert_eq!(
+            order.step(&input, cx),
+            Step::Wait(cx.now + crate::needs::ASK_AGAIN),
+            "the second rests on the first"
+        );
         assert_eq!(order.waits_for(&input).unwrap(), "the signature at main/s1; the signature at main/s2");
+        order = order.apply(&input, Event::Met { need: 0 }, cx).unwrap().state;
+        assert_eq!(asks(&order), Some((1, "main/s2".into())));
+        order = order.apply(&input, Event::Required { need: 1 }, cx).unwrap().state;
         let unmet = || Event::Unmet { need: 1, reason: "not signed within 24 hours".into() };
         let tasks = |next: &Next<Order>| next.writes.iter().filter(|write| matches!(write, Write::OpenTask(_))).count();
-        for (event, opened) in [(Event::Met { need: 0 }, 0), (unmet(), 1), (unmet(), 0)] {
-            let next = order.apply(&input, event, cx).unwrap();
+        for opened in [1, 0] {
+            let next = order.apply(&input, unmet(), cx).unwrap();
             assert_eq!(tasks(&next), opened, "one task, until it is over");
             order = next.state;
         }
@@ -411,6 +419,29 @@ fn needs_come_after_a_persons_word_on_a_duplicate_and_before_the_month() {
             order = order.apply(&input, Event::Met { need }, &cx).unwrap().state;
         }
         assert_eq!(order.step(&input, &cx), Step::Record(Event::Held(Hold::MonthEnd)));
+    });
+}
+
+#[test]
+fn p08_what_exceeds_the_months_limit_waits_for_the_next_month_or_a_persons_release() {
+    at(10, |cx| {
+        let input = Input { over_limit: true, ..input() };
+        let order = Order::new(cx.now);
+        assert_eq!(order.step(&input, cx), Step::Record(Event::Held(Hold::MonthLimit)));
+        let held = order.apply(&input, Event::Held(Hold::MonthLimit), cx).unwrap();
+        assert!(held.writes.iter().any(|write| matches!(write, Write::OpenTask(_))), "a held order has an owner");
+        let end = cx.now.beijing().month_end();
+        assert_eq!(held.state.step(&input, cx), Step::Ask(Some(end)));
+        let release = Event::ReleaseAsked { by: "amei".into(), reason: "the limit was raised".into() };
+        assert_eq!(held.state.clone().apply(&input, release, cx).unwrap().state.name(), "creating");
+        let july = Cx { now: end, ..*cx };
+        assert_eq!(held.state.step(&input, &july), Step::Record(Event::GateOpened));
+        assert_eq!(held.state.apply(&input, Event::GateOpened, &july).unwrap().state.name(), "creating");
+        assert_eq!(
+            Order::new(cx.now).step(&input, &july),
+            Step::Record(Event::GateOpened),
+            "it is another month's share"
+        );
     });
 }
 

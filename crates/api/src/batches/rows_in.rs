@@ -4,6 +4,7 @@ use crate::api::Api;
 use crate::orders;
 use crate::orders::body::OrderBody;
 use crate::orders::draft::Draft;
+use crate::orders::limit;
 use crate::problem::{Error, FieldError};
 use crate::role::Caller;
 use crate::table::Line;
@@ -11,6 +12,7 @@ use domain::{InstanceId, Money, Person};
 use engine::New;
 use std::collections::HashMap;
 use store::{BatchRow, RowError};
+use uuid::Uuid;
 
 /// A row that was judged.
 pub(crate) struct Judged {
@@ -124,7 +126,11 @@ pub(crate) async fn prepare(
 ) -> Result<Vec<BatchRow>, Error> {
     let people: Vec<Person> =
         judged.iter().filter_map(|row| row.draft.as_ref().ok()).map(|draft| draft.person.clone()).collect();
-    let mut persons = api.store().put_persons(&caller.tenant, &people).await?.into_iter();
+    let persons = api.store().put_persons(&caller.tenant, &people).await?;
+    let drafts: Vec<(&Draft, Uuid)> =
+        judged.iter().filter_map(|row| row.draft.as_ref().ok()).zip(persons.iter().copied()).collect();
+    let over_limit = limit::exceeded(api, &caller.tenant, &drafts).await?;
+    let mut persons = persons.into_iter();
     let mut one = |row: Judged| {
         let draft = match row.draft {
             Ok(draft) => draft,
@@ -134,7 +140,8 @@ pub(crate) async fn prepare(
             }
         };
         let person = persons.next().ok_or(Error::Internal)?;
-        let order = draft.order(api, &caller.tenant, person, None)?;
+        let over_limit = over_limit.contains(&draft.business_key);
+        let order = draft.order(api, &caller.tenant, person, None, over_limit)?;
         let prepared = api.engine().prepare(New { batch_row: Some((batch, row.row)), ..order })?;
         let amount_fen = draft.terms.asked.money().fen();
         Ok(BatchRow { row: row.row, prepared: Some(prepared), amount_fen, errors: Vec::new() })

@@ -3,6 +3,7 @@
 use crate::api::Api;
 use crate::orders::body::OrderBody;
 use crate::orders::draft::Draft;
+use crate::orders::limit;
 use crate::orders::view::{OrderView, view};
 use crate::orders::{Known, WORKFLOW};
 use crate::problem::{Error, Problem};
@@ -35,7 +36,8 @@ pub(crate) async fn submit(
     replaces: Option<InstanceId>,
 ) -> Result<(StatusCode, axum::Json<OrderView>), Error> {
     let person = api.store().put_person(&caller.tenant, &draft.person).await?;
-    let order = draft.order(api, &caller.tenant, person, replaces)?;
+    let over_limit = limit::exceeded(api, &caller.tenant, &[(draft, person)]).await?.contains(&draft.business_key);
+    let order = draft.order(api, &caller.tenant, person, replaces, over_limit)?;
     let (status, id) = match api.engine().submit(order).await? {
         Submitted::Created(id) => (StatusCode::CREATED, id),
         Submitted::Known(id) => (StatusCode::OK, id),

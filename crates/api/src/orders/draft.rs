@@ -3,6 +3,7 @@
 use crate::api::{AccountFault, Api};
 use crate::orders::WORKFLOW;
 use crate::orders::body::{Digits, OrderBody, PersonBody};
+use crate::papers::check::Check;
 use crate::problem::{Error, FieldError};
 use crate::sign_ups;
 use domain::levy::{Asked, Customer, TaxMode, Terms};
@@ -113,18 +114,25 @@ impl Draft {
         tenant: &str,
         person: Uuid,
         replaces: Option<InstanceId>,
+        over_limit: bool,
     ) -> Result<New, Error> {
         let against = replaces.map_or(Against::Duplicates, Against::SecondReplacement);
         let request_id = api.store().derive_request_id(tenant, &self.business_key);
         let address = format!("{}/{request_id}", self.account);
         let sign_up = sign_ups::draft::Draft::needed(api, &self.account, &self.person, &self.terms);
+        let pictures = Check::needed(api, tenant, &self.account, person, &self.person.id_card);
         let input = Input {
             request_id,
             person,
             name_chars: self.person.name.chars(),
             terms: self.terms.clone(),
             replaces,
-            needs: sign_up.iter().map(|sign_up| sign_up.need(api, tenant, person)).collect(),
+            needs: sign_up
+                .map(|sign_up| sign_up.need(api, tenant, person))
+                .into_iter()
+                .chain(pictures.map(|check| check.need()))
+                .collect(),
+            over_limit,
         };
         let now = api.now();
         Ok(New {

@@ -2,6 +2,7 @@
 
 pub(crate) mod body;
 pub(crate) mod draft;
+pub(crate) mod limit;
 pub(crate) mod view;
 pub(crate) mod create;
 pub(crate) mod list;

@@ -43,7 +43,7 @@ pub(crate) struct OrderView {
     pub(crate) fail_reason: Option<String>,
     pub(crate) remits: Vec<RemitView>,
     pub(crate) waits_for: Option<String>,
-    /// `suspected_duplicate` or `month_end`: waits for a release.
+    /// `suspected_duplicate`, `month_end` or `month_limit`: waits for a release.
     pub(crate) hold: Option<String>,
     pub(crate) warnings: Vec<String>,
     /// The order this one replaces.
@@ -191,6 +191,7 @@ fn hold(state: &Order) -> Option<&'static str> {
     match state {
         Order::Gated { hold: Some(Hold::SuspectedDuplicate), .. } => Some("suspected_duplicate"),
         Order::Gated { hold: Some(Hold::MonthEnd), .. } => Some("month_end"),
+        Order::Gated { hold: Some(Hold::MonthLimit), .. } => Some("month_limit"),
         Order::Gated { hold: None, .. } | Order::Creating { .. } | Order::CreateInDoubt { .. } | Order::Accepted(_) => {
             None
         }

@@ -1,6 +1,7 @@
 //! Papers (资料): files that people upload, and their submission to a provider.
 
 pub(crate) mod upload;
+pub(crate) mod check;
 pub(crate) mod submit;
 pub(crate) mod get;
 pub(crate) mod list;

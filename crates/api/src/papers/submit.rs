@@ -3,6 +3,7 @@
 use crate::api::Api;
 use crate::orders::body::Digits;
 use crate::orders::draft::{Faults, account, digits, digits_of, printable, value};
+use crate::papers::check::Check;
 use crate::papers::upload::HEAVY;
 use crate::papers::view::SubmissionView;
 use crate::papers::{Known, WORKFLOW};
@@ -14,7 +15,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use documents::{Basis, Floor, Limit, Unfit, fit};
 use domain::papers::{Bounds, Contract, Family, FileKind, FileRef, Paper};
-use domain::{ProviderOrderId, RequestId};
+use domain::{InstanceId, ProviderOrderId, RequestId};
 use engine::New;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -136,7 +137,22 @@ async fn prepared(
         Paper::IdCard { .. } | Paper::Face { .. } | Paper::Voucher { .. } => &[account, &purpose, &whose, renewal],
     };
     let (business_key, request_id) = known_by(api, caller, key);
-    machine(api, caller, account, business_key, &Input { request_id, person, paper, renewal: body.renewal, owed })
+    let check = match person.filter(|_| matches!(paper, Paper::IdCard { .. })) {
+        Some(person) => checked(api, caller, account, person).await?,
+        None => None,
+    };
+    let input = Input { request_id, person, paper, renewal: body.renewal, owed, check };
+    machine(api, caller, account, business_key, &input)
+}
+
+/// The check that hears of this person's pictures, where the account's orders need one. It is there before they are.
+async fn checked(api: &Api, caller: &Caller, account: &str, person: Uuid) -> Result<Option<InstanceId>, Error> {
+    let tenant = &caller.tenant;
+    let known = api.store().person(tenant, person).await?.ok_or(Error::NotFound("person"))?;
+    match Check::needed(api, tenant, account, person, &known.id_card) {
+        Some(check) => check.begin(api, tenant).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// A voucher that came with a payer's report, as it will be known.

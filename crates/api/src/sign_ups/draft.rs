@@ -13,7 +13,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workflows::needs::{Need, StartSignUp};
+use workflows::needs::{Need, StartOf, Starting};
 use workflows::policy::SignUpKind;
 use workflows::sign_up::{Again, At, Contract, Input, SignUp};
 
@@ -107,7 +107,7 @@ impl Draft {
         let complete = self.kind == SignUpKind::SyncSign || self.credit_code.is_some();
         let may_start = complete && api.engine().rules.policy(&self.account).start_sign_ups;
         let content_hash = self.content_hash(api, tenant);
-        let start = may_start.then(|| Box::new(StartSignUp { business_key, content_hash, input }));
+        let start = may_start.then(|| Box::new(Starting::SignUp(StartOf { business_key, content_hash, input })));
         Need { address, what, start }
     }
 

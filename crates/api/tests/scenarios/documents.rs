@@ -18,7 +18,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// The two sides of an ID card; `n` makes them others.
-fn sides(n: u32) -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn sides(n: u32) -> (Vec<u8>, Vec<u8>) {
     (jpeg(&page(1200 + n, 800, 40)), jpeg(&page(1200 + n, 804, 40)))
 }
 

@@ -135,6 +135,8 @@ scenarios! {
     D07 uploads::d07_a_file_is_what_its_content_says "a renamed, locked, cut off or empty file is refused with what it is";
     G01 signing::g01_waits_for_the_signature_and_resumes "an order waits for its person's signature, invites once, and goes on by itself";
     G02 signing::g02_outlasts_a_failed_invitation "a failed invitation stops nothing for ever: the next one lets the order go";
+    G03 signing::g03_waits_for_the_id_card_and_resumes "after the signature an order waits for the ID card at the provider, says what is wrong with it, and goes on by itself";
+    G04 signing::g04_waits_for_the_next_month_over_the_limit "over a person's monthly limit an order waits for the next month, or for a person's release";
 }
 
 #[test]

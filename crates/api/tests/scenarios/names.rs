@@ -1,7 +1,7 @@
 //! The names that must be there: every pitfall P01–P51, those of papers, every decoding trap that concerns orders, remits, callbacks and money
 //! (T01–T08; T09–T15 are the codecs of registration and attachments), every row of the race table (safety.md §8), and every answer to
 //! evidence that people bring (E01–E08, safety.md §6, §11); what people upload (D01–D07), and the gates of an
-//! order (G01, G02, safety.md §9).
+//! order (G01 to G04, safety.md §9).
 //!
 //! They are the fields of one struct, so that a list without one of them, or with one too many, does not compile.
 
@@ -138,5 +138,6 @@ required! {
 
     // What an order waits for.
     g01_waits_for_the_signature_and_resumes
-    g02_outlasts_a_failed_invitation
+    g02_outlasts_a_failed_invitation g03_waits_for_the_id_card_and_resumes
+    g04_waits_for_the_next_month_over_the_limit
 }

@@ -1,7 +1,10 @@
 //! P47–P51: sign-ups, their silences, and what a person decides; and the orders that wait for them.
 
+use crate::documents::sides;
 use crate::world::*;
+use domain::{Money, Time};
 use serde_json::{Value, json};
+use simulator::switches::Judgement;
 use simulator::{CallFault, Operation, Span};
 use std::collections::BTreeSet;
 use workflows::policy::SignUpKind;
@@ -187,6 +190,103 @@ pub(crate) async fn g02_outlasts_a_failed_invitation(db: Db) -> World {
     w.until_order(&order, "ready").await;
     assert_eq!(w.sign_up_state(&invited).await, "signed", "the person has signed what he was asked for");
     w
+}
+
+pub(crate) async fn g03_waits_for_the_id_card_and_resumes(db: Db) -> World {
+    let w = World::with(db, |setup| {
+        setup.policy.require_sign_up = Some(SignUpKind::SyncSign);
+        setup.policy.require_id_card = true;
+        signs_after(setup, HOUR);
+    })
+    .await;
+    // Given an order whose person has neither signed nor shown an ID card.
+    let order = w.asks("A-1").await;
+    w.run(minutes(30)).await;
+    let words = w.waits_for(&order).await;
+    assert!(words.contains("协议 with party 1001; the person's ID card"), "{words}");
+    assert_eq!(
+        w.arrivals(Operation::QueryIdCardImage).len(),
+        0,
+        "who has not signed has no pictures there (000 §2.10 R1)"
+    );
+    // When he has signed, then the pictures are asked for, by a task of its own.
+    w.run(hours(2)).await;
+    let words = w.waits_for(&order).await;
+    assert!(words.ends_with("(证件照) (they have not been uploaded: upload both sides)"), "{words}");
+    let tasks = w.get("/v1/tasks").await.expect(200).json();
+    assert_eq!(
+        tasks["items"].as_array().map(|tasks| tasks.iter().map(|task| text(&task["kind"])).collect::<Vec<_>>()),
+        Some(vec!["upload_id_card"])
+    );
+    // And pictures that the provider does not take are told, and asked for again.
+    w.switch(|switches| switches.papers = Judgement::BadLater);
+    w.submits_id_card(1, &sides(1).0, &sides(1).1, false).await;
+    w.run(hours(2)).await;
+    let words = w.waits_for(&order).await;
+    assert!(words.contains("did not accept them"), "{words}");
+    assert_eq!(w.order_state(&order).await, "gated");
+    // And good ones let it go by itself.
+    w.switch(|switches| switches.papers = Judgement::Good);
+    w.submits_id_card(1, &sides(2).0, &sides(2).1, false).await;
+    w.until_order(&order, "ready").await;
+    let tasks = w.get("/v1/tasks").await.expect(200).json();
+    assert_eq!(tasks["items"], json!([]));
+    // And whoever has shown them waits for nothing.
+    let later = w.asks_for(ask_again("A-2", 1)).await;
+    w.run(minutes(5)).await;
+    assert_eq!(w.order_state(&later).await, "ready");
+    w
+}
+
+pub(crate) async fn g04_waits_for_the_next_month_over_the_limit(db: Db) -> World {
+    let w = World::with(db, |setup| {
+        setup.start = "2026-06-29T09:00:00+08:00";
+        setup.policy.month_limit = Some(Money::parse("3000.00").unwrap());
+    })
+    .await;
+    let over = |shown: Value| (text(&shown["state"]).to_owned(), shown["hold"].as_str().map(str::to_owned));
+    let held = ("gated".to_owned(), Some("month_limit".to_owned()));
+    // Given orders of one person, under two cards, which come to more than he may be paid in June.
+    let (first, second) = (w.asks_for(work("A-1", "1500.00")).await, w.asks_for(work("A-2", "1499.00")).await);
+    let mut third = work("A-3", "1.01");
+    third["person"]["cellphone"] = "13900000000".into();
+    let third = w.asks_for(third).await;
+    w.settle().await;
+    for order in [&first, &second] {
+        w.until_order(order, "ready").await;
+    }
+    assert_eq!(over(w.order(&third).await), held);
+    assert!(w.waits_for(&third).await.contains("monthly limit"));
+    // And a file: the rows before one count too, each human by himself.
+    let rows = [work("B-1", "3000.00"), work("B-2", "0.01")].map(|mut row| {
+        row["person"] = ask("-", 2)["person"].clone();
+        row
+    });
+    let batch = w.post("/v1/batches", json!({ "orders": rows })).await.expect(201).json();
+    let batch = text(&batch["id"]).to_owned();
+    w.settle().await;
+    w.post_as(Person::Wang, &format!("/v1/batches/{batch}/approve"), json!({})).await.expect(202);
+    w.settle().await;
+    w.post(&format!("/v1/batches/{batch}/release"), json!({})).await.expect(202);
+    w.run(hours(1)).await;
+    for (key, expected) in [("B-1", ("ready".to_owned(), None)), ("B-2", held.clone())] {
+        assert_eq!(over(w.all(&format!("/v1/orders?business_key={key}")).await.remove(0)), expected, "{key}");
+    }
+    // Then a person may let it go; the provider keeps the true account.
+    let reason = json!({ "reason": "the provider has raised the limit" });
+    w.post_as(Person::Wang, &format!("/v1/orders/{}/release", third.id), reason).await.expect(202);
+    w.until_order(&third, "ready").await;
+    // And what nobody lets go leaves with the new month.
+    w.run(Time::parse("2026-07-01T01:00:00+08:00").unwrap().since(w.now())).await;
+    assert_eq!(over(w.all("/v1/orders?business_key=B-2").await.remove(0)), ("ready".to_owned(), None));
+    w
+}
+
+/// The first person's work, at this pay.
+fn work(key: &str, net: &str) -> Value {
+    let mut order = ask(key, 1);
+    order["net"] = net.into();
+    order
 }
 
 /// Another order of the n-th person, for other work.

@@ -199,6 +199,7 @@ async fn prepared(world: &mut World, place: usize) -> Result<New> {
         terms: wish.terms.clone(),
         replaces: None,
         needs: Vec::new(),
+        over_limit: false,
     };
     let amount = wish.terms.asked.money().to_string();
     let key =

@@ -282,7 +282,8 @@ impl Office {
         let request_id = self.request_id("paper", key);
         let judged = json!({ "Hinted": Hint::PaperJudged { request_id: request_id.clone(), seen: PaperSeen::Good } });
         let address = Some(format!("{ACCOUNT}/{request_id}"));
-        let input = document::Input { request_id, person: Some(person), paper, renewal: false, owed: None };
+        let input =
+            document::Input { request_id, person: Some(person), paper, renewal: false, owed: None, check: None };
         let state = Document::begin(self.world.clock.now());
         let id = self.start("document", key, address, person, json!(input), json!(state)).await;
         for _ in 0..STEPS {
@@ -390,8 +391,15 @@ impl Office {
     async fn submit(&self, key: &'static str) -> InstanceId {
         let request_id = self.store.derive_request_id(TENANT, key);
         let address = Some(format!("{ACCOUNT}/{request_id}"));
-        let input =
-            Input { request_id, person: self.person, name_chars: 2, terms: terms(), replaces: None, needs: Vec::new() };
+        let input = Input {
+            request_id,
+            person: self.person,
+            name_chars: 2,
+            terms: terms(),
+            replaces: None,
+            needs: Vec::new(),
+            over_limit: false,
+        };
         let state = Order::new(self.world.clock.now());
         self.start("levy_order", key, address, self.person, json!(input), json!(state)).await
     }

@@ -175,6 +175,7 @@ impl Levee {
             terms: terms(net),
             replaces: None,
             needs: Vec::new(),
+            over_limit: false,
         };
         let order = New {
             id: Some(ORDER),

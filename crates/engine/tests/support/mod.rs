@@ -104,8 +104,15 @@ impl World {
     pub(crate) fn order(&self, key: &str) -> New {
         let request_id = self.request_id(key);
         let address = Some(format!("{ACCOUNT}/{request_id}"));
-        let input =
-            Input { request_id, person: self.person, name_chars: 2, terms: terms(), replaces: None, needs: Vec::new() };
+        let input = Input {
+            request_id,
+            person: self.person,
+            name_chars: 2,
+            terms: terms(),
+            replaces: None,
+            needs: Vec::new(),
+            over_limit: false,
+        };
         New {
             workflow: "levy_order".into(),
             tenant: TENANT.into(),

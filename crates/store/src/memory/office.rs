@@ -2,7 +2,9 @@
 
 use super::{Lane, World};
 use crate::keys::RESERVED;
-use crate::{Act, ApiKey, Error, Freeze, Idempotency, LaneState, Result, Saved, Schedule, chain, lanes, person};
+use crate::{
+    Act, ApiKey, Error, Freeze, Idempotency, Instance, LaneState, Result, Saved, Schedule, chain, lanes, person,
+};
 use domain::{Person, PersonName, Time};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -51,6 +53,24 @@ impl World {
     pub(crate) fn persons_same_id(&self, tenant: &str, id: Uuid) -> Result<Vec<Uuid>> {
         let Some(person) = self.person(tenant, id) else { return Ok(Vec::new()) };
         Ok(self.people_of(tenant, |other| other.id_card == person.id_card))
+    }
+
+    pub(crate) fn of_same_people(
+        &self,
+        tenant: &str,
+        workflow: &str,
+        persons: &[Uuid],
+        since: Time,
+    ) -> Vec<(Uuid, Instance)> {
+        let id_card = |id: Uuid| self.person(tenant, id).map(|person| &person.id_card);
+        let rows = self.machines.values().map(|machine| &machine.row);
+        let rows = rows.filter(|row| row.tenant == tenant && row.workflow == workflow && row.created_at >= since);
+        let of = |row: &Instance| {
+            let whose = row.person.and_then(id_card);
+            let same = persons.iter().filter(|asked| whose.is_some() && id_card(**asked) == whose);
+            same.map(|asked| (*asked, row.clone())).collect::<Vec<_>>()
+        };
+        rows.flat_map(of).collect()
     }
 
     pub(crate) fn put_key(&mut self, key: ApiKey) -> Result<()> {

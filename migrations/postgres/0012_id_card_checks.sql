@@ -1,0 +1,13 @@
+-- The states of ID card checks join those of 0008.
+drop index instance_still;
+create index instance_still on instance (id) where wake_at is null and workflow || ' ' || state_name not in (
+    'levy_order settled', 'levy_order cancelled', 'levy_order rejected', 'remit levied', 'remit cancelled', 'remit auto_closed_unpaid',
+    'batch done', 'sign_up signed', 'sign_up not_signed', 'bare done', 'document verified', 'document rejected', 'voucher attached',
+    'voucher waived', 'id_card_check missing', 'id_card_check verified');
+drop index instance_unsettled;
+create index instance_unsettled on instance (account, state_name, id) where workflow || ' ' || state_name not in (
+    'levy_order gated', 'levy_order creating', 'levy_order accepted', 'levy_order splitting', 'levy_order ready', 'levy_order settled',
+    'levy_order cancelled', 'levy_order rejected', 'remit open', 'remit permitted', 'remit levied', 'batch done', 'sign_up inviting',
+    'sign_up waiting', 'sign_up signed', 'sign_up not_signed', 'bare creating', 'bare waiting', 'bare confirming', 'bare done',
+    'document rendered', 'document processing', 'document verified', 'document rejected', 'voucher owed', 'voucher attached',
+    'voucher waived', 'id_card_check looking', 'id_card_check missing', 'id_card_check verified');
