@@ -127,8 +127,10 @@ pub(crate) async fn prepare(
     let people: Vec<Person> =
         judged.iter().filter_map(|row| row.draft.as_ref().ok()).map(|draft| draft.person.clone()).collect();
     let persons = api.store().put_persons(&caller.tenant, &people).await?;
+    let good = judged.iter().filter_map(|row| Some((row.known, row.draft.as_ref().ok()?))).zip(&persons);
+    // One that there is already counts as itself.
     let drafts: Vec<(&Draft, Uuid)> =
-        judged.iter().filter_map(|row| row.draft.as_ref().ok()).zip(persons.iter().copied()).collect();
+        good.filter(|((known, _), _)| !known).map(|((_, draft), person)| (draft, *person)).collect();
     let over_limit = limit::exceeded(api, &caller.tenant, &drafts).await?;
     let mut persons = persons.into_iter();
     let mut one = |row: Judged| {

@@ -257,11 +257,18 @@ pub(crate) async fn g04_waits_for_the_next_month_over_the_limit(db: Db) -> World
     }
     assert_eq!(over(w.order(&third).await), held);
     assert!(w.waits_for(&third).await.contains("monthly limit"));
-    // And a file: the rows before one count too, each human by himself.
-    let rows = [work("B-1", "3000.00"), work("B-2", "0.01")].map(|mut row| {
-        row["person"] = ask("-", 2)["person"].clone();
-        row
-    });
+    // And a file: the rows before one count too, each human by himself, and one that there is already counts once.
+    let of = |n: u32, mut work: Value| {
+        work["person"] = ask("-", n)["person"].clone();
+        work
+    };
+    w.asks_for(of(3, work("C-1", "2000.00"))).await;
+    let rows = [
+        of(2, work("B-1", "3000.00")),
+        of(2, work("B-2", "0.01")),
+        of(3, work("C-1", "2000.00")),
+        of(3, work("C-2", "1000.00")),
+    ];
     let batch = w.post("/v1/batches", json!({ "orders": rows })).await.expect(201).json();
     let batch = text(&batch["id"]).to_owned();
     w.settle().await;
@@ -269,8 +276,9 @@ pub(crate) async fn g04_waits_for_the_next_month_over_the_limit(db: Db) -> World
     w.settle().await;
     w.post(&format!("/v1/batches/{batch}/release"), json!({})).await.expect(202);
     w.run(hours(1)).await;
-    for (key, expected) in [("B-1", ("ready".to_owned(), None)), ("B-2", held.clone())] {
-        assert_eq!(over(w.all(&format!("/v1/orders?business_key={key}")).await.remove(0)), expected, "{key}");
+    let ready = ("ready".to_owned(), None);
+    for (key, expected) in [("B-1", &ready), ("B-2", &held), ("C-2", &ready)] {
+        assert_eq!(over(w.all(&format!("/v1/orders?business_key={key}")).await.remove(0)), *expected, "{key}");
     }
     // Then a person may let it go; the provider keeps the true account.
     let reason = json!({ "reason": "the provider has raised the limit" });
@@ -278,7 +286,7 @@ pub(crate) async fn g04_waits_for_the_next_month_over_the_limit(db: Db) -> World
     w.until_order(&third, "ready").await;
     // And what nobody lets go leaves with the new month.
     w.run(Time::parse("2026-07-01T01:00:00+08:00").unwrap().since(w.now())).await;
-    assert_eq!(over(w.all("/v1/orders?business_key=B-2").await.remove(0)), ("ready".to_owned(), None));
+    assert_eq!(over(w.all("/v1/orders?business_key=B-2").await.remove(0)), ready);
     w
 }
 
