@@ -11,7 +11,7 @@ type Texts = (i64, &'static str, &'static str, &'static str);
 /// The migration that makes `setting`, which holds the keys: an older schema has nothing to read yet.
 pub(crate) const SETTINGS: i64 = 4;
 
-pub(crate) const ALL: [Texts; 9] = [
+pub(crate) const ALL: [Texts; 10] = [
     (
         1,
         "machines",
@@ -65,6 +65,12 @@ pub(crate) const ALL: [Texts; 9] = [
         "identity",
         include_str!("../../../migrations/postgres/0009_identity.sql"),
         include_str!("../../../migrations/sqlite/0009_identity.sql"),
+    ),
+    (
+        10,
+        "id_card_checks",
+        include_str!("../../../migrations/postgres/0010_id_card_checks.sql"),
+        include_str!("../../../migrations/sqlite/0010_id_card_checks.sql"),
     ),
 ];
 
