@@ -83,6 +83,9 @@ pub(crate) fn ask(business_key: &str, n: u32) -> Value {
     })
 }
 
+/// A connection for each call: one that lay idle may be closed by the server at the very moment it is used again.
+const CLOSE: (&str, &str) = ("connection", "close");
+
 /// The card of everybody.
 pub(crate) const CARD: &str = "6222000000000000004";
 
@@ -124,7 +127,8 @@ impl Office {
             Person::Wang => &self.wang,
         };
         let method = method.parse().expect("a method");
-        let mut request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(bearer);
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.base)).bearer_auth(bearer).header(CLOSE.0, CLOSE.1);
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
@@ -136,7 +140,7 @@ impl Office {
 
     /// A body that is not JSON, by the first person.
     pub(crate) async fn bring(&self, path: &str, content_type: &str, body: Vec<u8>) -> Answer {
-        let request = self.client.post(format!("{}{path}", self.base)).bearer_auth(&self.li);
+        let request = self.client.post(format!("{}{path}", self.base)).bearer_auth(&self.li).header(CLOSE.0, CLOSE.1);
         read(request.header("content-type", content_type).body(body).send().await.expect("levee answers")).await
     }
 
