@@ -53,6 +53,26 @@ async fn many_people_are_kept_in_one_go_and_answered_in_order() {
 }
 
 #[tokio::test]
+async fn p08_the_machines_of_one_human_are_found_under_every_snapshot() {
+    for fresh in testing::stores().await {
+        let store = &fresh.store;
+        let old = store.put_person("acme", &person("4111111111111111")).await.unwrap();
+        let new = store.put_person("acme", &person("5500000000000004")).await.unwrap();
+        let of = |key: &str, person: Uuid, at: Time| NewInstance { person: Some(person), at, ..machine(key) };
+        let orders = [of("before", old, t(5)), of("first", old, t(10)), of("second", new, t(20))];
+        let elsewhere = NewInstance { workflow: "other".into(), ..of("third", new, t(20)) };
+        let nobodys = NewInstance { person: None, ..of("fourth", new, t(20)) };
+        store.submit(orders.into_iter().chain([elsewhere, nobodys]).collect()).await.unwrap();
+        let found = store.of_same_people("acme", &machine("-").workflow, &[new], t(10)).await.unwrap();
+        let mut found: Vec<(Uuid, &str)> =
+            found.iter().map(|(asked, row)| (*asked, row.business_key.as_str())).collect();
+        found.sort_unstable();
+        assert_eq!(found, [(new, "first"), (new, "second")], "asked about as the new one, since the tenth");
+        assert!(store.of_same_people("other", &machine("-").workflow, &[new], t(0)).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn i3_request_ids_follow_from_their_order_for_ever() {
     for fresh in testing::stores().await {
         let id = fresh.store.derive_request_id("acme", "order-1");
